@@ -1,0 +1,5 @@
+//! IKEv2 (RFC 7296) as sans-IO state machines.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;

@@ -1,0 +1,1 @@
+//! Virtual network and clock, test PKI and peers for Adit's tests.
