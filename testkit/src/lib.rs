@@ -1,1 +1,14 @@
-//! Virtual network and clock, test PKI and peers for Adit's tests.
+//! What Adit's tests share: randomness that replays, a virtual network on virtual time, and bytes
+//! bent in every way that a hostile peer may bend them.
+//!
+//! | module | what it gives a test |
+//! |---|---|
+//! | [`rng`] | [`SeededRng`](rng::SeededRng): the same bytes for the same seed, on every machine |
+//! | [`seed`] | a test body run for many seeds, a failing one printed and replayable by `ADIT_SEED` |
+//! | [`net`] | machines joined by a network with loss, delay, reordering, corruption, MTU and NAT |
+//! | [`mutate`] | truncations, lying length fields, flipped bits and noise, from one valid message |
+
+pub mod mutate;
+pub mod net;
+pub mod rng;
+pub mod seed;
