@@ -1,5 +1,40 @@
-//! ESP (RFC 4303): the packet path, in place and without allocation.
+//! ESP (RFC 4303): the packet path of IPsec, in place and without allocation.
+//!
+//! An SA pair is an [`Outbound`] and an [`Inbound`], each made of an [`SaConfig`] and [`SaKeys`] that
+//! IKE negotiated. Sealing and opening work in the caller's buffer; nothing here reads a clock, opens a
+//! socket or allocates per packet.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`packet`] | the wire format: [`Spi`], [`NextHeader`], sizes |
+//! | [`replay`] | the anti-replay window and extended sequence numbers |
+//! | [`selector`], [`ip`] | which packets belong into an SA, and what of them is looked at |
+//! | [`lifetime`] | soft and hard limits and their events |
+//! | [`encap`] | ESP and IKE on UDP port 4500 |
+//! | [`keylog`] | keys for Wireshark, for debugging |
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod config;
+pub mod encap;
+pub mod error;
+pub mod inbound;
+pub mod ip;
+pub mod keylog;
+pub mod lifetime;
+pub mod outbound;
+pub mod packet;
+mod protection;
+pub mod replay;
+pub mod selector;
+pub mod stats;
+
+pub use config::{Mode, SaConfig, SaKeys};
+pub use error::{Fault, OpenError, SealError, SetupError};
+pub use inbound::{Inbound, Opened};
+pub use lifetime::LifetimeEvent;
+pub use outbound::Outbound;
+pub use packet::{NextHeader, Spi};
+pub use stats::{InboundStats, OutboundStats};

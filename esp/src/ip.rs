@@ -1,0 +1,263 @@
+//! The IP packet inside: as much of it as selectors, padding removal and DSCP need.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::packet::NextHeader;
+
+/// What policy sees of an IP packet: RFC 4301 section 4.4.1.1.
+///
+/// ```
+/// use adit_esp::ip::{IpPacket, Upper};
+/// use adit_esp::NextHeader;
+///
+/// let udp = [
+///     0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, // IPv4
+///     0x10, 0x00, 0x00, 0x35, 0, 8, 0, 0, // UDP from port 4096 to port 53
+/// ];
+/// let packet = IpPacket::parse(&udp)?;
+/// assert_eq!(packet.total_len, 28);
+/// assert_eq!(packet.protocol, NextHeader::UDP);
+/// assert_eq!(packet.upper, Upper::Ports { source: 4096, destination: 53 });
+/// # Ok::<(), adit_esp::ip::IpError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IpPacket {
+    /// Source address; also says whether this is IPv4 or IPv6.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// The protocol behind the IP header and, for IPv6, its extension headers.
+    pub protocol: NextHeader,
+    /// What the protocol shows of itself.
+    pub upper: Upper,
+    /// Length of the packet in bytes as its header says; what lies behind is not part of it.
+    pub total_len: usize,
+    /// Bytes in front of the upper protocol: IP header with options or extension headers.
+    pub header_len: usize,
+    /// DSCP (high six bits) and ECN (low two).
+    pub traffic_class: u8,
+    /// True if the packet must not be fragmented on its way: IPv4's DF; always true for IPv6.
+    pub dont_fragment: bool,
+    /// True if the packet is a fragment, first or later.
+    pub fragment: bool,
+}
+
+/// What selectors can see of the protocol above IP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Upper {
+    /// The ports of TCP, UDP, UDP-Lite, SCTP or DCCP.
+    Ports {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+    },
+    /// The type and the code of an ICMP message.
+    Icmp {
+        /// The message's type.
+        kind: u8,
+        /// The message's code.
+        code: u8,
+    },
+    /// The type of a mobility header.
+    Mobility(u8),
+    /// The protocol has nothing of that kind.
+    Nothing,
+    /// The protocol has it, but it cannot be seen here: a fragment that is not the first, or a payload
+    /// too short. RFC 4301 calls this OPAQUE.
+    Opaque,
+}
+
+impl IpPacket {
+    /// Reads the headers of the IP packet at the front of `bytes`, which may be longer than the packet.
+    ///
+    /// # Errors
+    /// If `bytes` does not start with a whole IPv4 or IPv6 packet.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Self, IpError> {
+        match bytes.first().map(|first| first >> 4) {
+            Some(4) => Self::parse_v4(bytes),
+            Some(6) => Self::parse_v6(bytes),
+            Some(version) => Err(IpError { offset: 0, problem: IpProblem::Version(version) }),
+            None => Err(IpError { offset: 0, problem: IpProblem::Truncated }),
+        }
+    }
+
+    #[inline]
+    fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
+        let header: &[u8; 20] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
+        let header_len = usize::from(header[0] & 0x0f) * 4;
+        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header_len < 20 {
+            return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
+        }
+        if total_len < header_len {
+            return Err(IpError { offset: 2, problem: IpProblem::TotalLength });
+        }
+        let packet = bytes.get(..total_len).ok_or(IpError::truncated(bytes))?;
+        let flags = u16::from_be_bytes([header[6], header[7]]);
+        let (more_fragments, fragment_offset) = (flags & 0x2000 != 0, flags & 0x1fff);
+        let protocol = NextHeader(header[9]);
+        let address =
+            |at: usize| IpAddr::V4(Ipv4Addr::from([0, 1, 2, 3].map(|i: usize| header[at + i])));
+        Ok(Self {
+            source: address(12),
+            destination: address(16),
+            protocol,
+            upper: Upper::read(protocol, &packet[header_len..], fragment_offset != 0),
+            total_len,
+            header_len,
+            traffic_class: header[1],
+            dont_fragment: flags & 0x4000 != 0,
+            fragment: more_fragments || fragment_offset != 0,
+        })
+    }
+
+    #[inline]
+    fn parse_v6(bytes: &[u8]) -> Result<Self, IpError> {
+        let header: &[u8; 40] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
+        let total_len = 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
+        let packet = bytes.get(..total_len).ok_or(IpError::truncated(bytes))?;
+        let address = |at: usize| {
+            let mut octets = [0; 16];
+            octets.copy_from_slice(&header[at..at + 16]);
+            IpAddr::V6(Ipv6Addr::from(octets))
+        };
+        let chain = Chain::walk(packet, NextHeader(header[6]))?;
+        Ok(Self {
+            source: address(8),
+            destination: address(24),
+            protocol: chain.protocol,
+            upper: Upper::read(chain.protocol, &packet[chain.at..], chain.later_fragment),
+            total_len,
+            header_len: chain.at,
+            traffic_class: header[0] << 4 | header[1] >> 4,
+            dont_fragment: true,
+            fragment: chain.fragment,
+        })
+    }
+}
+
+impl Upper {
+    #[inline]
+    fn read(protocol: NextHeader, payload: &[u8], later_fragment: bool) -> Self {
+        match protocol {
+            NextHeader::TCP
+            | NextHeader::UDP
+            | NextHeader::UDP_LITE
+            | NextHeader::SCTP
+            | NextHeader::DCCP => match payload.first_chunk() {
+                Some(&[s0, s1, d0, d1]) if !later_fragment => Self::Ports {
+                    source: u16::from_be_bytes([s0, s1]),
+                    destination: u16::from_be_bytes([d0, d1]),
+                },
+                _ => Self::Opaque,
+            },
+            NextHeader::ICMP | NextHeader::ICMPV6 => match payload.first_chunk() {
+                Some(&[kind, code]) if !later_fragment => Self::Icmp { kind, code },
+                _ => Self::Opaque,
+            },
+            NextHeader::MOBILITY => match payload.get(2) {
+                Some(&kind) if !later_fragment => Self::Mobility(kind),
+                _ => Self::Opaque,
+            },
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Where a chain of IPv6 extension headers ends.
+struct Chain {
+    protocol: NextHeader,
+    /// Offset of the upper protocol, at most the packet's length.
+    at: usize,
+    fragment: bool,
+    later_fragment: bool,
+}
+
+impl Chain {
+    /// Follows the extension headers of the whole IPv6 packet `packet` from the first one's type.
+    ///
+    /// Each header is at least 8 bytes long, so the walk ends within the packet.
+    fn walk(packet: &[u8], first: NextHeader) -> Result<Self, IpError> {
+        let mut chain = Self { protocol: first, at: 40, fragment: false, later_fragment: false };
+        loop {
+            let len = match chain.protocol {
+                NextHeader::HOP_BY_HOP
+                | NextHeader::ROUTING
+                | NextHeader::DESTINATION_OPTIONS
+                | NextHeader::HIP
+                | NextHeader::SHIM6 => chain.length_octet(packet)? * 8 + 8,
+                //= RFC 4302 section 2.2: AH counts in 4-octet units, minus 2.
+                NextHeader::AH => chain.length_octet(packet)? * 4 + 8,
+                NextHeader::FRAGMENT => 8,
+                _ => return Ok(chain),
+            };
+            let header = packet
+                .get(chain.at..chain.at + len)
+                .ok_or(IpError { offset: chain.at, problem: IpProblem::Truncated })?;
+            if chain.protocol == NextHeader::FRAGMENT {
+                let offset_and_more = u16::from_be_bytes([header[2], header[3]]);
+                chain.fragment |= offset_and_more & 0xfff9 != 0;
+                chain.later_fragment |= offset_and_more & 0xfff8 != 0;
+            }
+            chain.protocol = NextHeader(header[0]);
+            chain.at += len;
+            if chain.later_fragment {
+                // What follows is the middle of something, not a header.
+                return Ok(chain);
+            }
+        }
+    }
+
+    fn length_octet(&self, packet: &[u8]) -> Result<usize, IpError> {
+        packet
+            .get(self.at + 1)
+            .map(|len| usize::from(*len))
+            .ok_or(IpError { offset: self.at, problem: IpProblem::Truncated })
+    }
+}
+
+/// Bytes that are no IP packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IpError {
+    /// Offset of the field that is wrong, or at which bytes are missing.
+    pub offset: usize,
+    /// What is wrong.
+    pub problem: IpProblem,
+}
+
+/// What makes bytes no IP packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum IpProblem {
+    /// The packet ends before its headers or its length field say.
+    Truncated,
+    /// Neither IPv4 nor IPv6, or not the one that was announced.
+    Version(u8),
+    /// IPv4: the header is shorter than 20 bytes.
+    HeaderLength,
+    /// IPv4: the total length is less than the header's.
+    TotalLength,
+}
+
+impl IpError {
+    fn truncated(bytes: &[u8]) -> Self {
+        Self { offset: bytes.len(), problem: IpProblem::Truncated }
+    }
+}
+
+impl fmt::Display for IpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problem {
+            IpProblem::Truncated => f.write_str("truncated")?,
+            IpProblem::Version(version) => write!(f, "unexpected IP version {version}")?,
+            IpProblem::HeaderLength => f.write_str("IPv4 header length under 20 bytes")?,
+            IpProblem::TotalLength => f.write_str("IPv4 total length under the header's")?,
+        }
+        write!(f, " at offset {}", self.offset)
+    }
+}
+
+impl core::error::Error for IpError {}

@@ -1,0 +1,278 @@
+//! Sealing: RFC 4303 section 3.3.
+
+use core::fmt;
+use core::ops::Range;
+
+use adit_platform::{Provider, Rng};
+
+use crate::config::{Mode, SaConfig, SaKeys};
+use crate::error::{SealError, SetupError};
+use crate::lifetime::{LifetimeEvent, Meter};
+use crate::packet::{HEADER_LEN, MAX_PACKET_LEN, NextHeader, PADDING, Spi, TRAILER_LEN, pad_len};
+use crate::protection::{Counter, IvSource, Protection, Sizes};
+use crate::stats::OutboundStats;
+
+/// The sending end of an SA.
+///
+/// One `Outbound` has one writer: it is what makes sure that no sequence number, and so no nonce, is
+/// ever used twice. More cores take more SAs (RFC 9611), not a lock.
+///
+/// ```
+/// use adit_esp::{NextHeader, Outbound, SaConfig, SaKeys, Spi};
+/// use adit_platform::aead::AeadAlgorithm;
+/// use adit_platform::rng::{Rng, RngError};
+/// use adit_platform::{Provider, Secret, Suite};
+///
+/// /// Sends `packet`, an IPv4 packet, through a new SA.
+/// fn example(provider: &Provider, rng: &mut dyn Rng, packet: &[u8]) -> Option<Vec<u8>> {
+///     let suite = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
+///     let config = SaConfig::new(Spi(0x1000), suite);
+///     let keys = SaKeys::new(Secret::copy_from(&[1; 20]), Secret::copy_from(&[]));
+///     let mut sa = Outbound::new(&config, &keys, provider, rng).ok()?;
+///
+///     let payload = sa.headroom()..sa.headroom() + packet.len();
+///     let mut buf = vec![0; payload.end + sa.tailroom(packet.len())];
+///     buf[payload.clone()].copy_from_slice(packet);
+///     let esp = sa.seal(&mut buf, payload, NextHeader::IPV4).ok()?;
+///     Some(buf[esp].to_vec())
+/// }
+/// ```
+pub struct Outbound {
+    spi: Spi,
+    mode: Mode,
+    extended: bool,
+    sizes: Sizes,
+    /// The number of the last packet sent; 0 before the first.
+    sequence: u64,
+    /// The last number that may be sent.
+    sequence_limit: u64,
+    protection: Protection,
+    ivs: IvSource,
+    meter: Meter,
+    stats: OutboundStats,
+    /// Payloads shorter than this are made this long: traffic flow confidentiality.
+    pad_to: usize,
+}
+
+impl Outbound {
+    /// A new SA, whose first packet will carry sequence number 1.
+    ///
+    /// `rng` is asked once, and only for a suite whose IVs must be unpredictable (CBC).
+    ///
+    /// # Errors
+    /// If the SPI is reserved, the provider cannot run the suite, or a key has the wrong length.
+    pub fn new(
+        config: &SaConfig,
+        keys: &SaKeys,
+        provider: &Provider,
+        rng: &mut dyn Rng,
+    ) -> Result<Self, SetupError> {
+        if config.spi.is_reserved() {
+            return Err(SetupError::ReservedSpi(config.spi));
+        }
+        let extended = config.extended_sequence_numbers;
+        let sequence_limit = if extended { u64::MAX } else { u32::MAX.into() };
+        Ok(Self {
+            spi: config.spi,
+            mode: config.mode,
+            extended,
+            sizes: Sizes::of(config.suite),
+            sequence: 0,
+            sequence_limit,
+            protection: Protection::new(config.suite, keys, provider)?,
+            ivs: IvSource::new(config.suite, provider, rng)?,
+            meter: Meter::new(config.lifetime, sequence_limit),
+            stats: OutboundStats::default(),
+            pad_to: 0,
+        })
+    }
+
+    /// Pads every payload that is shorter to `len` bytes, so that its length cannot be seen: traffic
+    /// flow confidentiality, RFC 4303 section 2.7.
+    ///
+    /// # Errors
+    /// In transport mode, where the receiver could not tell the padding from the payload.
+    pub fn with_padding_to(mut self, len: u16) -> Result<Self, SetupError> {
+        if self.mode == Mode::Transport {
+            return Err(SetupError::PaddingNeedsTunnel);
+        }
+        self.pad_to = len.into();
+        Ok(self)
+    }
+
+    /// Takes over an SA of which packets up to `sequence` have been sent elsewhere, as a standby
+    /// gateway does (RFC 6311). Sending a number that was sent before breaks the SA's encryption: leave
+    /// a margin.
+    pub fn dangerous_resume_after(mut self, sequence: u64) -> Self {
+        self.sequence = sequence.min(self.sequence_limit);
+        self
+    }
+
+    /// The SPI that packets carry.
+    pub const fn spi(&self) -> Spi {
+        self.spi
+    }
+
+    /// What the SA carries.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Bytes needed in front of a payload: 16 or 24. Constant over the life of the SA.
+    pub const fn headroom(&self) -> usize {
+        self.sizes.header
+    }
+
+    /// Bytes needed behind a payload of `payload` bytes, for padding, trailer and ICV.
+    pub const fn tailroom(&self, payload: usize) -> usize {
+        let padded = if payload < self.pad_to { self.pad_to } else { payload };
+        (padded - payload) + pad_len(padded, self.sizes.align) + TRAILER_LEN + self.sizes.icv
+    }
+
+    /// Bytes that ESP may add to a payload, in front and behind together: what an inner MTU is smaller
+    /// by, next to the outer headers. Padding that was asked for by [`Self::with_padding_to`] is not
+    /// counted.
+    pub const fn overhead(&self) -> usize {
+        self.sizes.header + (self.sizes.align - 1) + TRAILER_LEN + self.sizes.icv
+    }
+
+    /// The longest payload whose ESP packet has at most `packet` bytes; 0 if there is none.
+    pub const fn max_payload(&self, packet: usize) -> usize {
+        let encrypted = packet.saturating_sub(self.sizes.header + self.sizes.icv);
+        (encrypted & !(self.sizes.align - 1)).saturating_sub(TRAILER_LEN)
+    }
+
+    /// Seals the payload that lies at `payload` in `buf`, in place, and says where in `buf` the ESP
+    /// packet lies then.
+    ///
+    /// Needs [`Self::headroom`] bytes in front of the payload and [`Self::tailroom`] behind it; what
+    /// they held is overwritten. For a dummy packet, which the peer discards, seal any bytes with
+    /// [`NextHeader::NONE`].
+    ///
+    /// # Errors
+    /// If the range or the room around it does not fit, the sequence numbers are used up, or the hard
+    /// lifetime is over. Nothing may be sent then; a number that was taken for the packet stays unused.
+    #[inline]
+    pub fn seal(
+        &mut self,
+        buf: &mut [u8],
+        payload: Range<usize>,
+        next: NextHeader,
+    ) -> Result<Range<usize>, SealError> {
+        let result = self.seal_uncounted(buf, payload, next);
+        if let Err(error) = &result {
+            self.count_error(error);
+        }
+        result
+    }
+
+    #[inline]
+    fn seal_uncounted(
+        &mut self,
+        buf: &mut [u8],
+        payload: Range<usize>,
+        next: NextHeader,
+    ) -> Result<Range<usize>, SealError> {
+        let buffer = buf.len();
+        let out_of_bounds = SealError::OutOfBounds { end: payload.end, buffer };
+        let payload_len = payload.end.checked_sub(payload.start).ok_or(out_of_bounds)?;
+        let available = buffer.checked_sub(payload.end).ok_or(out_of_bounds)?;
+        let start = payload
+            .start
+            .checked_sub(self.sizes.header)
+            .ok_or(SealError::Headroom { needed: self.sizes.header, available: payload.start })?;
+        let tailroom = self.tailroom(payload_len);
+        if available < tailroom {
+            return Err(SealError::Tailroom { needed: tailroom, available });
+        }
+        let end = payload.end + tailroom;
+        if end - start > MAX_PACKET_LEN {
+            return Err(SealError::TooLong { packet: end - start });
+        }
+        if self.meter.would_exceed(payload_len) {
+            return Err(SealError::Expired);
+        }
+        let packet = &mut buf[start..end];
+
+        // From here on the number is used, whatever happens to the packet.
+        let sequence = self.next_sequence()?;
+        let padded = payload_len.max(self.pad_to);
+        let trailer_at = packet.len() - self.sizes.icv - TRAILER_LEN;
+        packet[self.sizes.header + payload_len..self.sizes.header + padded].fill(0);
+        write_trailer(&mut packet[self.sizes.header + padded..trailer_at + TRAILER_LEN], next);
+        packet[..4].copy_from_slice(&self.spi.0.to_be_bytes());
+        packet[4..8].copy_from_slice(&(sequence as u32).to_be_bytes());
+        self.ivs
+            .write(sequence, &mut packet[HEADER_LEN..self.sizes.header])
+            .map_err(|_| SealError::Crypto)?;
+        let counter = Counter { spi: self.spi, sequence, extended: self.extended };
+        self.protection.seal(self.sizes, counter, packet).map_err(|_| SealError::Crypto)?;
+
+        self.meter.count(payload_len);
+        Ok(start..end)
+    }
+
+    /// Burns the next sequence number. Numbers never repeat and never wrap: RFC 4303 section 3.3.3.
+    #[inline]
+    fn next_sequence(&mut self) -> Result<u64, SealError> {
+        if self.sequence >= self.sequence_limit {
+            return Err(SealError::SequenceExhausted);
+        }
+        self.sequence += 1;
+        Ok(self.sequence)
+    }
+
+    #[cold]
+    fn count_error(&mut self, error: &SealError) {
+        match error {
+            SealError::SequenceExhausted => {
+                self.stats.exhausted += 1;
+                self.meter.expire();
+            }
+            SealError::Expired => {
+                self.stats.expired += 1;
+                self.meter.expire();
+            }
+            _ => self.stats.misuse += 1,
+        }
+    }
+
+    /// The sequence number of the last packet sealed; 0 if there was none.
+    pub const fn last_sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What happened to the SA's lifetime since the last call.
+    pub fn poll_event(&mut self) -> Option<LifetimeEvent> {
+        self.meter.poll_event()
+    }
+
+    /// Counters since the SA was made.
+    pub fn stats(&self) -> OutboundStats {
+        OutboundStats { packets: self.meter.packets, bytes: self.meter.bytes, ..self.stats }
+    }
+}
+
+/// Padding 1, 2, 3, …, its length and the next header, over the whole of `trailer`.
+#[inline]
+fn write_trailer(trailer: &mut [u8], next: NextHeader) {
+    if let Some((padding, [pad_len, next_header])) = trailer.split_last_chunk_mut::<2>() {
+        // At most the cipher's block is padded to: this always fits the table and the octet.
+        for (byte, value) in padding.iter_mut().zip(PADDING) {
+            *byte = value;
+        }
+        *pad_len = padding.len() as u8;
+        *next_header = next.0;
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("spi", &self.spi)
+            .field("mode", &self.mode)
+            .field("extended", &self.extended)
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,67 @@
+//! What an SA has done: RFC 4303 sections 3.3.3, 3.4 and 4 name what is to be audited.
+
+use crate::error::OpenError;
+
+/// Counters of an outbound SA.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct OutboundStats {
+    /// Packets sealed.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub bytes: u64,
+    /// Packets refused for want of room or for their length.
+    pub misuse: u64,
+    /// Packets refused because the sequence numbers are used up.
+    pub exhausted: u64,
+    /// Packets refused because the lifetime is over.
+    pub expired: u64,
+}
+
+/// Counters of an inbound SA. Every packet that [`Inbound`](crate::Inbound) is given is counted in
+/// exactly one of `packets`, `dummies` and the reasons below them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct InboundStats {
+    /// Packets opened and handed out.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub bytes: u64,
+    /// Dummy packets: authentic, and without content.
+    pub dummies: u64,
+    /// Too short, or not aligned, to be a packet of this suite.
+    pub malformed: u64,
+    /// Packets of another SA.
+    pub wrong_spi: u64,
+    /// Before the replay window.
+    pub too_old: u64,
+    /// Seen before.
+    pub replayed: u64,
+    /// The integrity check failed.
+    pub authentication: u64,
+    /// Arrived after the hard lifetime.
+    pub expired: u64,
+    /// Authentic, but wrongly padded.
+    pub padding: u64,
+    /// Authentic, but without a proper packet inside.
+    pub inner: u64,
+    /// Authentic, but outside the traffic selectors.
+    pub selectors: u64,
+}
+
+impl InboundStats {
+    /// The counter of a drop reason.
+    pub(crate) fn reason(&mut self, error: &OpenError) -> &mut u64 {
+        match error {
+            OpenError::Truncated { .. } | OpenError::Misaligned { .. } => &mut self.malformed,
+            OpenError::WrongSpi { .. } => &mut self.wrong_spi,
+            OpenError::TooOld { .. } => &mut self.too_old,
+            OpenError::Replayed { .. } => &mut self.replayed,
+            OpenError::Authentication { .. } => &mut self.authentication,
+            OpenError::Expired => &mut self.expired,
+            OpenError::Padding { .. } => &mut self.padding,
+            OpenError::Inner(_) | OpenError::UnexpectedNextHeader(_) => &mut self.inner,
+            OpenError::Selectors => &mut self.selectors,
+        }
+    }
+}
