@@ -33,6 +33,14 @@ pub mod signature;
 pub mod suite;
 pub mod time;
 
+#[cfg(feature = "ring")]
+pub mod ring;
+#[cfg(feature = "rustcrypto")]
+pub mod rustcrypto;
+// Parts of it complete the ring provider.
+#[cfg(all(feature = "ring", not(feature = "rustcrypto")))]
+mod rustcrypto;
+
 pub use provider::Provider;
 pub use rng::Rng;
 pub use secret::Secret;

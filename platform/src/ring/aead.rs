@@ -1,0 +1,85 @@
+//! AES-GCM (RFC 4106, RFC 5282) and ChaCha20-Poly1305 (RFC 7634).
+
+use alloc::boxed::Box;
+use core::hint::black_box;
+
+use ring::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+};
+
+use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NONCE_LEN};
+
+/// An AEAD of ring.
+#[derive(Debug)]
+pub(super) struct RingAead(pub(super) AeadAlgorithm);
+
+impl Aead for RingAead {
+    fn algorithm(&self) -> AeadAlgorithm {
+        self.0
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
+        match UnboundKey::new(by_name(self.0), key) {
+            Ok(key) => Ok(Box::new(Key(LessSafeKey::new(key)))),
+            Err(_) => Err(InvalidKeyLength { expected: self.0.key_len(), given: key.len() }),
+        }
+    }
+}
+
+fn by_name(algorithm: AeadAlgorithm) -> &'static Algorithm {
+    match algorithm {
+        AeadAlgorithm::Aes128Gcm16 => &AES_128_GCM,
+        AeadAlgorithm::Aes256Gcm16 => &AES_256_GCM,
+        AeadAlgorithm::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+    }
+}
+
+/// An expanded key.
+struct Key(LessSafeKey);
+
+impl AeadKey for Key {
+    #[inline]
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        // All tags are 16 bytes long.
+        let (text, room) = in_out.split_last_chunk_mut::<16>().ok_or(AeadError)?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
+            .map_err(|_| AeadError)?;
+        room.copy_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    #[inline]
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        match self.0.open_in_place(nonce, Aad::from(aad), in_out) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(AeadError),
+        }
+    }
+}
+
+/// ring does not wipe: the schedule of an all-zero key takes the place of the real one.
+impl Drop for Key {
+    fn drop(&mut self) {
+        let algorithm = self.0.algorithm();
+        let zeros = [0; 32];
+        if let Ok(key) = UnboundKey::new(algorithm, &zeros[..algorithm.key_len()]) {
+            self.0 = LessSafeKey::new(key);
+        }
+        // Keeps the compiler from leaving out a write that nothing reads.
+        black_box(&mut self.0);
+    }
+}

@@ -1,0 +1,82 @@
+//! The list of what ring runs, and of what completes it.
+
+use ring::signature as ring_signature;
+
+use super::aead::RingAead;
+use super::digest::{RingHash, RingMac, RingPrf};
+use super::kex::RingKex;
+use super::sign::Loader;
+use super::verify::RingVerifier;
+use crate::Provider;
+use crate::aead::AeadAlgorithm;
+use crate::cipher::CipherAlgorithm;
+use crate::hash::HashAlgorithm;
+use crate::mac::MacAlgorithm;
+use crate::prf::PrfAlgorithm;
+use crate::rustcrypto::{AesCbc, EcdsaVerifier, MlKem768, Modp};
+use crate::signature::SignatureScheme;
+
+/// Every algorithm that this crate names: ring's, completed in portable Rust.
+///
+/// ```
+/// use adit_platform::hash::HashAlgorithm;
+/// use adit_platform::ring::PROVIDER;
+///
+/// let sha256 = PROVIDER.hash(HashAlgorithm::Sha256).ok_or("not listed")?;
+/// assert_eq!(sha256.hash(&[b"a", b"bc"]), sha256.hash(&[b"abc"]));
+/// # Ok::<(), &str>(())
+/// ```
+pub static PROVIDER: Provider = Provider {
+    name: "ring",
+    aeads: &[
+        &RingAead(AeadAlgorithm::Aes128Gcm16),
+        &RingAead(AeadAlgorithm::Aes256Gcm16),
+        &RingAead(AeadAlgorithm::ChaCha20Poly1305),
+    ],
+    ciphers: &[&AesCbc(CipherAlgorithm::Aes128Cbc), &AesCbc(CipherAlgorithm::Aes256Cbc)],
+    macs: &[
+        &RingMac(MacAlgorithm::HmacSha2_256_128),
+        &RingMac(MacAlgorithm::HmacSha2_384_192),
+        &RingMac(MacAlgorithm::HmacSha2_512_256),
+    ],
+    hashes: &[
+        &RingHash(HashAlgorithm::Sha1),
+        &RingHash(HashAlgorithm::Sha256),
+        &RingHash(HashAlgorithm::Sha384),
+        &RingHash(HashAlgorithm::Sha512),
+    ],
+    prfs: &[
+        &RingPrf(PrfAlgorithm::HmacSha2_256),
+        &RingPrf(PrfAlgorithm::HmacSha2_384),
+        &RingPrf(PrfAlgorithm::HmacSha2_512),
+    ],
+    key_exchanges: &[
+        &RingKex::X25519,
+        &RingKex::P256,
+        &RingKex::P384,
+        &Modp::GROUP_14,
+        &Modp::GROUP_15,
+        &Modp::GROUP_16,
+        &MlKem768,
+    ],
+    verifiers: &[
+        &RingVerifier(
+            SignatureScheme::RsaPkcs1Sha1,
+            &ring_signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        ),
+        &RingVerifier(SignatureScheme::RsaPkcs1Sha256, &ring_signature::RSA_PKCS1_2048_8192_SHA256),
+        &RingVerifier(SignatureScheme::RsaPkcs1Sha384, &ring_signature::RSA_PKCS1_2048_8192_SHA384),
+        &RingVerifier(SignatureScheme::RsaPkcs1Sha512, &ring_signature::RSA_PKCS1_2048_8192_SHA512),
+        &RingVerifier(SignatureScheme::RsaPssSha256, &ring_signature::RSA_PSS_2048_8192_SHA256),
+        &RingVerifier(SignatureScheme::RsaPssSha384, &ring_signature::RSA_PSS_2048_8192_SHA384),
+        &RingVerifier(SignatureScheme::RsaPssSha512, &ring_signature::RSA_PSS_2048_8192_SHA512),
+        &RingVerifier(SignatureScheme::EcdsaP256Sha256, &ring_signature::ECDSA_P256_SHA256_ASN1),
+        &RingVerifier(SignatureScheme::EcdsaP256Sha384, &ring_signature::ECDSA_P256_SHA384_ASN1),
+        &EcdsaVerifier(SignatureScheme::EcdsaP256Sha512),
+        &RingVerifier(SignatureScheme::EcdsaP384Sha256, &ring_signature::ECDSA_P384_SHA256_ASN1),
+        &RingVerifier(SignatureScheme::EcdsaP384Sha384, &ring_signature::ECDSA_P384_SHA384_ASN1),
+        &EcdsaVerifier(SignatureScheme::EcdsaP384Sha512),
+        &RingVerifier(SignatureScheme::Ed25519, &ring_signature::ED25519),
+    ],
+    keys: &Loader,
+};
