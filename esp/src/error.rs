@@ -121,6 +121,8 @@ pub enum SealError {
     SequenceExhausted,
     /// The hard lifetime in bytes, packets or time is over: RFC 4301 section 4.4.2.1.
     Expired,
+    /// The child has no SA to send by: removed, or its lifetime is over.
+    NoSa,
     /// The cipher refused. The sequence number is lost, so that it cannot be used twice.
     Crypto,
 }
@@ -135,7 +137,7 @@ impl SealError {
             | Self::TooLong { .. }
             | Self::Crypto => Fault::Misuse,
             Self::SequenceExhausted => Fault::Exhausted,
-            Self::Expired => Fault::Policy,
+            Self::Expired | Self::NoSa => Fault::Policy,
         }
     }
 }
@@ -155,6 +157,7 @@ impl fmt::Display for SealError {
             Self::TooLong { packet } => write!(f, "ESP packet of {packet} bytes is too long"),
             Self::SequenceExhausted => f.write_str("every sequence number of the SA has been used"),
             Self::Expired => f.write_str("the SA's lifetime is over"),
+            Self::NoSa => f.write_str("the child has no SA to send by"),
             Self::Crypto => f.write_str("the cipher refused the packet"),
         }
     }
@@ -181,7 +184,7 @@ pub enum OpenError {
         /// What it must be a multiple of.
         multiple: usize,
     },
-    /// The packet belongs to another SA.
+    /// The packet belongs to another SA, or to none that the database has.
     WrongSpi {
         /// The packet's SPI.
         spi: Spi,
@@ -232,9 +235,9 @@ impl OpenError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Truncated { .. } | Self::Misaligned { .. } => Fault::Malformed,
-            Self::WrongSpi { .. } => Fault::Misuse,
             Self::Expired => Fault::Policy,
-            Self::TooOld { .. }
+            Self::WrongSpi { .. }
+            | Self::TooOld { .. }
             | Self::Replayed { .. }
             | Self::Authentication { .. }
             | Self::Padding { .. }
@@ -254,7 +257,7 @@ impl fmt::Display for OpenError {
             Self::Misaligned { len, multiple } => {
                 write!(f, "encrypted part of {len} bytes is not a multiple of {multiple}")
             }
-            Self::WrongSpi { spi } => write!(f, "packet for another SA: SPI {spi}"),
+            Self::WrongSpi { spi } => write!(f, "no SA here has SPI {spi}"),
             Self::TooOld { sequence } => {
                 write!(f, "sequence number {sequence:#010x} lies before the replay window")
             }

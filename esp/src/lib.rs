@@ -10,6 +10,7 @@
 //! | [`replay`] | the anti-replay window and extended sequence numbers |
 //! | [`selector`], [`ip`] | which packets belong into an SA, and what of them is looked at |
 //! | [`lifetime`] | soft and hard limits and their events |
+//! | [`sad`] | the SAs of a core, found by SPI, with their succession by rekeying |
 //! | [`encap`] | ESP and IKE on UDP port 4500 |
 //! | [`keylog`] | keys for Wireshark, for debugging |
 #![no_std]
@@ -28,6 +29,7 @@ pub mod outbound;
 pub mod packet;
 mod protection;
 pub mod replay;
+pub mod sad;
 pub mod selector;
 pub mod stats;
 

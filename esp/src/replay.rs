@@ -210,3 +210,180 @@ impl fmt::Debug for Window {
 const fn bit(sequence: u64) -> u64 {
     1 << (sequence % 64)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What RFC 4303 section 3.4.3 says, with every number remembered.
+    struct Model {
+        size: u64,
+        top: u64,
+        seen: BTreeSet<u64>,
+    }
+
+    impl Model {
+        fn check(&self, sequence: u64) -> Result<(), Replay> {
+            if sequence == 0 || self.seen.contains(&sequence) {
+                return Err(if self.top - sequence >= self.size {
+                    Replay::TooOld
+                } else {
+                    Replay::Repeated
+                });
+            }
+            if sequence + self.size <= self.top {
+                return Err(Replay::TooOld);
+            }
+            Ok(())
+        }
+
+        fn commit(&mut self, sequence: u64) {
+            self.seen.insert(sequence);
+            self.top = self.top.max(sequence);
+        }
+    }
+
+    fn agree(size: WindowSize, sequences: impl IntoIterator<Item = u64>) {
+        let mut window = Window::new(size);
+        let mut model = Model { size: size.packets().into(), top: 0, seen: BTreeSet::new() };
+        for sequence in sequences {
+            let expected = model.check(sequence);
+            assert_eq!(window.check(sequence), expected, "{sequence} after {}", model.top);
+            if expected.is_ok() {
+                window.commit(sequence);
+                model.commit(sequence);
+            }
+            assert_eq!(window.top(), model.top);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set(
+            size in prop_oneof![Just(64_u32), Just(128), Just(1024), Just(8192)],
+            steps in prop::collection::vec((0_u8..8, 0_u64..20_000), 1..400),
+        ) {
+            let mut at = 0_u64;
+            let sequences: Vec<u64> = steps.iter().map(|(kind, amount)| {
+                at = match kind {
+                    // Mostly forward by little, sometimes by much, and backward into the window.
+                    0..=3 => at + amount % 4,
+                    4 => at + amount,
+                    5 => at.saturating_sub(amount % 70),
+                    6 => at.saturating_sub(amount % u64::from(size + 70)),
+                    _ => at + amount % (2 * u64::from(size)),
+                };
+                at
+            }).collect();
+            agree(WindowSize::at_least(size), sequences);
+        }
+    }
+
+    #[test]
+    fn agrees_with_a_set_at_every_distance() {
+        // Every combination of positions within a word, over jumps up to beyond the window.
+        for start in 60..=70_u64 {
+            for jump in 1..=200_u64 {
+                for back in 0..=70 {
+                    let top = start + jump;
+                    agree(
+                        WindowSize::MIN,
+                        [1, start - 1, start, top, top.saturating_sub(back), start],
+                    );
+                }
+            }
+        }
+    }
+
+    //= RFC 4303 section 3.4.3
+    #[test]
+    fn nothing_is_accepted_twice_and_nothing_recent_is_lost() {
+        let mut window = Window::new(WindowSize::MIN);
+        for sequence in (2..=64).step_by(2) {
+            window.commit(sequence);
+        }
+        for sequence in 1..=64 {
+            let expected = if sequence % 2 == 0 { Err(Replay::Repeated) } else { Ok(()) };
+            assert_eq!(window.check(sequence), expected, "{sequence}");
+        }
+        assert_eq!(window.check(0), Err(Replay::TooOld));
+    }
+
+    #[test]
+    fn the_first_number_is_one() {
+        assert_eq!(Window::new(WindowSize::MIN).check(0), Err(Replay::Repeated));
+    }
+
+    #[test]
+    fn a_commit_before_the_window_changes_nothing() {
+        let mut window = Window::new(WindowSize::MIN);
+        window.commit(1000);
+        window.commit(1000 - 64 * 3 - 1);
+        assert_eq!((window.top(), window.check(999), window.check(938)), (1000, Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn the_last_number_is_reached() {
+        for size in [WindowSize::MIN, WindowSize::MAX] {
+            let mut window = Window::resuming_after(size, u64::MAX - 3);
+            assert_eq!(window.check(u64::MAX - 3), Err(Replay::Repeated));
+            window.commit(u64::MAX);
+            assert_eq!(window.check(u64::MAX), Err(Replay::Repeated));
+            assert_eq!(window.check(u64::MAX - 1), Ok(()));
+            assert_eq!(window.extend(u32::MAX), Some(u64::MAX));
+            assert_eq!(window.extend(5), None, "there is no number after the last");
+        }
+    }
+
+    //= RFC 4303 appendix A2.2, case A
+    #[test]
+    fn a_window_within_one_subspace_extends() {
+        let window = Window::resuming_after(WindowSize::MIN, 7 << 32 | 1000);
+        assert_eq!(window.extend(1000), Some(7 << 32 | 1000));
+        assert_eq!(window.extend(1001), Some(7 << 32 | 1001));
+        assert_eq!(window.extend(u32::MAX), Some(7 << 32 | 0xffff_ffff));
+        assert_eq!(window.extend(1000 - 63), Some(7 << 32 | 937));
+        assert_eq!(window.extend(1000 - 64), Some(8 << 32 | 936), "below the window: the next");
+    }
+
+    //= RFC 4303 appendix A2.2, case B
+    #[test]
+    fn a_window_across_two_subspaces_extends() {
+        let window = Window::resuming_after(WindowSize::MIN, 7 << 32 | 10);
+        assert_eq!(window.extend(10), Some(7 << 32 | 10));
+        assert_eq!(window.extend(11), Some(7 << 32 | 11));
+        assert_eq!(window.extend(u32::MAX), Some(6 << 32 | 0xffff_ffff));
+        // The window is 64 wide: its bottom is 10 - 63 = -53.
+        assert_eq!(window.extend(0_u32.wrapping_sub(53)), Some(7 * (1 << 32) - 53));
+        assert_eq!(window.extend(0_u32.wrapping_sub(54)), Some(8 * (1 << 32) - 54));
+    }
+
+    #[test]
+    fn no_number_lies_before_the_first() {
+        let window = Window::new(WindowSize::MIN);
+        assert_eq!(window.extend(1), Some(1));
+        assert_eq!(window.extend(u32::MAX), None);
+        assert_eq!(window.extend(u32::MAX - 63), Some(0xffff_ffc0));
+    }
+
+    proptest! {
+        //= RFC 4303 appendix A2
+        #[test]
+        fn extension_finds_what_was_sent(
+            top in any::<u64>().prop_map(|top| top.min(u64::MAX - (1 << 32))),
+            ahead in 0_u64..(1 << 32) - 65_536,
+            behind in 0_u64..65_536,
+        ) {
+            let window = Window::resuming_after(WindowSize::MAX, top);
+            prop_assert_eq!(window.extend((top + ahead) as u32), Some(top + ahead));
+            if let Some(sent) = top.checked_sub(behind) {
+                prop_assert_eq!(window.extend(sent as u32), Some(sent));
+            }
+        }
+    }
+}

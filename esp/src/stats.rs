@@ -1,5 +1,7 @@
 //! What an SA has done: RFC 4303 sections 3.3.3, 3.4 and 4 name what is to be audited.
 
+use core::ops::AddAssign;
+
 use crate::error::OpenError;
 
 /// Counters of an outbound SA.
@@ -65,3 +67,20 @@ impl InboundStats {
         }
     }
 }
+
+/// Adds each of the named counters.
+macro_rules! add_counters {
+    ($type:ident: $($counter:ident)*) => {
+        impl AddAssign for $type {
+            fn add_assign(&mut self, other: Self) {
+                // Naming every field here makes a new counter that is not added a compile error.
+                let Self { $($counter),* } = other;
+                $(self.$counter = self.$counter.saturating_add($counter);)*
+            }
+        }
+    };
+}
+
+add_counters!(OutboundStats: packets bytes misuse exhausted expired);
+add_counters!(InboundStats: packets bytes dummies malformed wrong_spi too_old replayed
+    authentication expired padding inner selectors);
