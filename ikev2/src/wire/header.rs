@@ -1,5 +1,7 @@
 //! The IKE header, RFC 7296 section 3.1.
 
+use alloc::vec::Vec;
+
 use super::error::DecodeError;
 use super::reader::Reader;
 use super::registry::{ExchangeType, PayloadType};
@@ -111,7 +113,12 @@ impl Header {
         })
     }
 
-    pub(crate) fn encode(&self, writer: &mut Writer<'_>) {
+    /// Appends the 28 bytes to `buf`, the length as it stands in `self`.
+    pub(crate) fn append_to(&self, buf: &mut Vec<u8>) {
+        self.encode(&mut Writer::new(buf));
+    }
+
+    pub(super) fn encode(&self, writer: &mut Writer<'_>) {
         writer.bytes(&self.initiator_spi.0);
         writer.bytes(&self.responder_spi.0);
         writer.u8(self.next_payload.0);

@@ -1,0 +1,297 @@
+//! Sealing and opening `SK {}` and `SKF {}`: RFC 7296 section 3.14, RFC 5282, RFC 7383 section 2.5.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use adit_platform::aead::{AeadKey, InvalidKeyLength, NONCE_LEN};
+use adit_platform::cipher::CipherKey;
+use adit_platform::mac::MacKey;
+use adit_platform::rng::RngError;
+use adit_platform::{Provider, Rng, Secret, Suite};
+
+use super::schedule::IkeKeys;
+use crate::wire::{EncodeError, Encrypted, Fragment, HEADER_LEN, Header, PayloadType};
+
+/// The most that protection adds to the content of a message, in bytes: IKE header, generic header,
+/// fragment fields, IV of 16, padding of 16, ICV of 32.
+pub(crate) const MAX_OVERHEAD: usize = HEADER_LEN + 4 + 4 + 16 + 16 + 32;
+
+/// Length of the explicit IV of AEAD algorithms, RFC 5282 section 3.
+const AEAD_IV_LEN: usize = 8;
+/// Length of the salt of AEAD algorithms, RFC 5282 section 7.1, RFC 7634 section 2.
+const SALT_LEN: usize = NONCE_LEN - AEAD_IV_LEN;
+
+/// Protects the messages of one IKE SA: seals what we send, opens what the peer sent.
+pub(crate) struct Protector {
+    suite: Suite,
+    outbound: Direction,
+    inbound: Direction,
+    /// Explicit IV of the next message that an AEAD seals. It counts, so that no nonce repeats under
+    /// one key (RFC 5282 section 3.1).
+    next_iv: u64,
+}
+
+enum Direction {
+    Aead { key: Box<dyn AeadKey>, salt: [u8; SALT_LEN] },
+    CipherMac { cipher: Box<dyn CipherKey>, mac: Box<dyn MacKey> },
+}
+
+/// A message could not be sealed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SealError {
+    /// The message does not fit into its length fields.
+    TooLong(EncodeError),
+    /// The host's random source failed.
+    Rng,
+    /// The explicit IVs are used up: the IKE SA must be replaced.
+    Exhausted,
+    /// The provider's algorithm refused.
+    Crypto,
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(error) => fmt::Display::fmt(error, f),
+            Self::Rng => fmt::Display::fmt(&RngError, f),
+            Self::Exhausted => f.write_str("the IVs of this IKE SA are used up"),
+            Self::Crypto => f.write_str("encryption failed"),
+        }
+    }
+}
+
+impl core::error::Error for SealError {}
+
+impl From<RngError> for SealError {
+    fn from(_: RngError) -> Self {
+        Self::Rng
+    }
+}
+
+/// A message did not open: it is not from the peer, or damaged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OpenError {
+    /// The encrypted part is shorter than IV, Pad Length and ICV.
+    Truncated,
+    /// The integrity check failed.
+    NotAuthentic,
+    /// It is authentic, and its ciphertext or padding has a length that cannot be.
+    BadPadding,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "Encrypted payload too short",
+            Self::NotAuthentic => "integrity check of the Encrypted payload failed",
+            Self::BadPadding => "padding of the Encrypted payload does not fit",
+        })
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// What to put into one SK or SKF payload.
+pub(crate) struct Plaintext<'a> {
+    /// The type of the first payload; for later fragments [`PayloadType::NONE`].
+    pub(crate) first_payload: PayloadType,
+    /// For SKF, which part this is.
+    pub(crate) fragment: Option<Fragment>,
+    /// The encoded payloads, or a part of them.
+    pub(crate) content: &'a [u8],
+}
+
+impl Protector {
+    /// Prepares the keys for the side that is the original `initiator` or not.
+    ///
+    /// # Errors
+    /// If the provider does not offer the suite that `keys` were derived for.
+    pub(crate) fn new(
+        provider: &Provider,
+        keys: &IkeKeys,
+        initiator: bool,
+    ) -> Result<Self, InvalidKeyLength> {
+        let suite = keys.suite();
+        let from_initiator = Direction::new(provider, suite, &keys.sk_ei, &keys.sk_ai)?;
+        let from_responder = Direction::new(provider, suite, &keys.sk_er, &keys.sk_ar)?;
+        let (outbound, inbound) = if initiator {
+            (from_initiator, from_responder)
+        } else {
+            (from_responder, from_initiator)
+        };
+        Ok(Self { suite, outbound, inbound, next_iv: 0 })
+    }
+
+    /// How many bytes a datagram with `content` bytes inside one SK or SKF payload takes.
+    pub(crate) fn sealed_len(&self, content: usize, fragment: bool) -> usize {
+        let block = self.suite.block_len();
+        let padded = (content + 1).next_multiple_of(block);
+        HEADER_LEN
+            + 4
+            + if fragment { 4 } else { 0 }
+            + self.suite.iv_len()
+            + padded
+            + self.suite.icv_len()
+    }
+
+    /// How many bytes of content fit into a datagram of `datagram` bytes as a fragment.
+    pub(crate) fn fragment_room(&self, datagram: usize) -> usize {
+        let fixed = HEADER_LEN + 8 + self.suite.iv_len() + self.suite.icv_len();
+        let room = datagram.saturating_sub(fixed);
+        (room - room % self.suite.block_len()).saturating_sub(1)
+    }
+
+    /// The whole datagram (without non-ESP marker) that carries `plaintext`.
+    pub(crate) fn seal(
+        &mut self,
+        rng: &mut dyn Rng,
+        header: &Header,
+        plaintext: &Plaintext<'_>,
+    ) -> Result<Vec<u8>, SealError> {
+        let content = plaintext.content;
+        let total = self.sealed_len(content.len(), plaintext.fragment.is_some());
+        let too_long = |_| SealError::TooLong(EncodeError { what: "Encrypted payload" });
+        let payload_len = u16::try_from(total - HEADER_LEN).map_err(too_long)?;
+        let (payload_type, fragment) = match plaintext.fragment {
+            Some(fragment) => (PayloadType::SKF, Some(fragment)),
+            None => (PayloadType::SK, None),
+        };
+
+        let mut datagram = Vec::with_capacity(total);
+        let length = u32::try_from(total).map_err(too_long)?;
+        Header { next_payload: payload_type, length, ..*header }.append_to(&mut datagram);
+        datagram.extend_from_slice(&[plaintext.first_payload.0, 0]);
+        datagram.extend_from_slice(&payload_len.to_be_bytes());
+        if let Some(Fragment { number, total }) = fragment {
+            datagram.extend_from_slice(&number.to_be_bytes());
+            datagram.extend_from_slice(&total.to_be_bytes());
+        }
+        let body = datagram.len();
+
+        match &self.outbound {
+            Direction::Aead { .. } => {
+                let iv = self.next_iv;
+                self.next_iv = iv.checked_add(1).ok_or(SealError::Exhausted)?;
+                datagram.extend_from_slice(&iv.to_be_bytes());
+            }
+            Direction::CipherMac { .. } => {
+                //= RFC 7296 section 3.14: Senders MUST select a new unpredictable IV for every message.
+                let mut iv = alloc::vec![0; self.suite.iv_len()];
+                rng.fill(&mut iv)?;
+                datagram.extend_from_slice(&iv);
+            }
+        }
+        datagram.extend_from_slice(content);
+        // Whatever is left up to the ICV is padding, its length in its last octet.
+        let pad_len = total - self.suite.icv_len() - datagram.len() - 1;
+        datagram.resize(total - self.suite.icv_len() - 1, 0);
+        datagram.push(u8::try_from(pad_len).map_err(too_long)?);
+        datagram.resize(total, 0);
+        self.outbound.seal(&mut datagram, body, self.suite)?;
+        Ok(datagram)
+    }
+
+    /// Decrypts in place and returns where the content lies: payloads, without padding.
+    ///
+    /// On failure the encrypted part of `datagram` is garbage.
+    pub(crate) fn open(
+        &self,
+        datagram: &mut [u8],
+        encrypted: &Encrypted,
+    ) -> Result<Range<usize>, OpenError> {
+        let Range { start, end } = encrypted.body.clone();
+        if end != datagram.len() || start > end {
+            return Err(OpenError::Truncated);
+        }
+        let (iv_len, icv_len) = (self.suite.iv_len(), self.suite.icv_len());
+        if end - start < iv_len + 1 + icv_len {
+            return Err(OpenError::Truncated);
+        }
+        let content = start + iv_len;
+        let padded_end = end - icv_len;
+        self.inbound.open(datagram, start, self.suite)?;
+        let padded = datagram.get(content..padded_end).ok_or(OpenError::Truncated)?;
+        //= RFC 7296 section 3.14: the recipient MUST accept any length that results in proper alignment.
+        let (pad_len, rest) = padded.split_last().ok_or(OpenError::BadPadding)?;
+        let len = rest.len().checked_sub(usize::from(*pad_len)).ok_or(OpenError::BadPadding)?;
+        Ok(content..content + len)
+    }
+}
+
+impl Direction {
+    fn new(
+        provider: &Provider,
+        suite: Suite,
+        encryption: &Secret,
+        integrity: &Secret,
+    ) -> Result<Self, InvalidKeyLength> {
+        let missing = InvalidKeyLength { expected: 0, given: encryption.len() };
+        match suite {
+            Suite::Aead(aead) => {
+                let (key, salt) = encryption.expose().split_last_chunk().ok_or(missing)?;
+                let key = provider.aead(aead).ok_or(missing)?.key(key)?;
+                Ok(Self::Aead { key, salt: *salt })
+            }
+            Suite::CipherMac(cipher, mac) => Ok(Self::CipherMac {
+                cipher: provider.cipher(cipher).ok_or(missing)?.key(encryption.expose())?,
+                mac: provider.mac(mac).ok_or(missing)?.key(integrity.expose())?,
+            }),
+            _ => Err(missing),
+        }
+    }
+
+    /// Seals `datagram[body..]`: IV, padded plaintext, room for the ICV.
+    fn seal(&self, datagram: &mut [u8], body: usize, suite: Suite) -> Result<(), SealError> {
+        let (associated, body) = datagram.split_at_mut_checked(body).ok_or(SealError::Crypto)?;
+        match self {
+            Self::Aead { key, salt } => {
+                let (iv, in_out) = body.split_first_chunk_mut().ok_or(SealError::Crypto)?;
+                key.seal(&nonce(salt, iv), associated, in_out).map_err(|_| SealError::Crypto)
+            }
+            Self::CipherMac { cipher, mac } => {
+                let icv = body.len().checked_sub(suite.icv_len()).ok_or(SealError::Crypto)?;
+                let (body, icv) = body.split_at_mut_checked(icv).ok_or(SealError::Crypto)?;
+                let (iv, padded) =
+                    body.split_at_mut_checked(suite.iv_len()).ok_or(SealError::Crypto)?;
+                cipher.encrypt(iv, padded).map_err(|_| SealError::Crypto)?;
+                mac.sign(&[associated, iv, padded], icv).map_err(|_| SealError::Crypto)
+            }
+        }
+    }
+
+    /// Opens `datagram[body..]`; the IV and the ICV stay where they are.
+    fn open(&self, datagram: &mut [u8], body: usize, suite: Suite) -> Result<(), OpenError> {
+        let (associated, body) = datagram.split_at_mut_checked(body).ok_or(OpenError::Truncated)?;
+        match self {
+            //= RFC 5282 section 5.1: the associated data is the IKE header up to the Encrypted payload's
+            //= generic header, with whatever unencrypted payloads stand between them.
+            Self::Aead { key, salt } => {
+                let (iv, in_out) = body.split_first_chunk_mut().ok_or(OpenError::Truncated)?;
+                key.open(&nonce(salt, iv), associated, in_out).map_err(|_| OpenError::NotAuthentic)
+            }
+            Self::CipherMac { cipher, mac } => {
+                let icv = body.len().checked_sub(suite.icv_len()).ok_or(OpenError::Truncated)?;
+                let (body, icv) = body.split_at_mut_checked(icv).ok_or(OpenError::Truncated)?;
+                let (iv, padded) =
+                    body.split_at_mut_checked(suite.iv_len()).ok_or(OpenError::Truncated)?;
+                mac.verify(&[associated, iv, padded], icv).map_err(|_| OpenError::NotAuthentic)?;
+                cipher.decrypt(iv, padded).map_err(|_| OpenError::BadPadding)
+            }
+        }
+    }
+}
+
+fn nonce(salt: &[u8; SALT_LEN], iv: &[u8; AEAD_IV_LEN]) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
+    nonce[..SALT_LEN].copy_from_slice(salt);
+    nonce[SALT_LEN..].copy_from_slice(iv);
+    nonce
+}
+
+impl fmt::Debug for Protector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Protector").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
