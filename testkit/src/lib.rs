@@ -6,10 +6,12 @@
 //! | [`rng`] | [`SeededRng`](rng::SeededRng): the same bytes for the same seed, on every machine |
 //! | [`seed`] | a test body run for many seeds, a failing one printed and replayable by `ADIT_SEED` |
 //! | [`net`] | machines joined by a network with loss, delay, reordering, corruption, MTU and NAT |
+//! | [`insecure`] | a provider of cheap, deterministic algorithms that protect nothing |
 //! | [`alloc`] | a global allocator that counts |
 //! | [`mutate`] | truncations, lying length fields, flipped bits and noise, from one valid message |
 
 pub mod alloc;
+pub mod insecure;
 pub mod mutate;
 pub mod net;
 pub mod rng;
