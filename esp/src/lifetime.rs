@@ -64,9 +64,8 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// A meter for an SA with this many sequence numbers to use.
-    pub(crate) fn new(mut limits: Lifetime, sequence_numbers: u64) -> Self {
-        limits.packets.soft = limits.packets.soft.min(sequence_numbers - sequence_numbers / 8);
-        Self {
+    pub(crate) fn new(limits: Lifetime, sequence_numbers: u64) -> Self {
+        let mut meter = Self {
             bytes: 0,
             packets: 0,
             limits,
@@ -74,7 +73,14 @@ impl Meter {
             next_packets: limits.packets.soft.min(limits.packets.hard),
             reported: None,
             pending: None,
-        }
+        };
+        meter.limit_sequence_numbers(sequence_numbers);
+        meter
+    }
+
+    /// Has a new SA asked for before the last of this many sequence numbers is used.
+    pub(crate) fn limit_sequence_numbers(&mut self, left: u64) {
+        self.next_packets = self.next_packets.min((left - left / 8).max(1));
     }
 
     /// True if `bytes` more in one packet would pass a hard limit.

@@ -105,6 +105,7 @@ impl Outbound {
     /// a margin.
     pub fn dangerous_resume_after(mut self, sequence: u64) -> Self {
         self.sequence = sequence.min(self.sequence_limit);
+        self.meter.limit_sequence_numbers(self.sequence_limit - self.sequence);
         self
     }
 
@@ -189,13 +190,18 @@ impl Outbound {
         if end - start > MAX_PACKET_LEN {
             return Err(SealError::TooLong { packet: end - start });
         }
+        if self.sequence >= self.sequence_limit {
+            return Err(SealError::SequenceExhausted);
+        }
         if self.meter.would_exceed(payload_len) {
             return Err(SealError::Expired);
         }
         let packet = &mut buf[start..end];
 
-        // From here on the number is used, whatever happens to the packet.
-        let sequence = self.next_sequence()?;
+        //= RFC 4303 section 3.3.3: numbers never cycle. From here on this one is used, whatever happens
+        // to the packet.
+        self.sequence += 1;
+        let sequence = self.sequence;
         let padded = payload_len.max(self.pad_to);
         let trailer_at = packet.len() - self.sizes.icv - TRAILER_LEN;
         packet[self.sizes.header + payload_len..self.sizes.header + padded].fill(0);
@@ -210,16 +216,6 @@ impl Outbound {
 
         self.meter.count(payload_len);
         Ok(start..end)
-    }
-
-    /// Burns the next sequence number. Numbers never repeat and never wrap: RFC 4303 section 3.3.3.
-    #[inline]
-    fn next_sequence(&mut self) -> Result<u64, SealError> {
-        if self.sequence >= self.sequence_limit {
-            return Err(SealError::SequenceExhausted);
-        }
-        self.sequence += 1;
-        Ok(self.sequence)
     }
 
     #[cold]
