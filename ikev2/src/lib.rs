@@ -4,5 +4,7 @@
 
 extern crate alloc;
 
+mod fragment;
 pub mod keys;
+pub mod negotiate;
 pub mod wire;

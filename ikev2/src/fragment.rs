@@ -1,0 +1,187 @@
+//! Messages in parts: RFC 7383.
+
+use alloc::vec::Vec;
+
+use adit_platform::{Instant, Rng};
+
+use crate::keys::{Plaintext, Protector, SealError};
+use crate::wire::{DecodeError, DecodeErrorKind, EncodeError, Fragment, Header, PayloadType};
+
+/// The longest message that is put together, in bytes.
+///
+/// An IKE message that is not fragmented ends at 65,535 bytes, because the Payload Length of its Encrypted
+/// payload does (RFC 7296 section 3.2); fragments do not need to carry more.
+pub(crate) const MAX_MESSAGE_LEN: usize = 65_535;
+
+/// The largest Total Fragments that is accepted: a message of [`MAX_MESSAGE_LEN`] in datagrams of the
+/// smallest size that IPv4 guarantees (RFC 791: 576 bytes, of which 400 and more are content).
+pub(crate) const MAX_FRAGMENTS: u16 = 160;
+
+/// Seals a message: whole if the datagram stays within `limit` bytes or there is none, else in fragments.
+///
+/// # Errors
+/// If the content does not fit into [`MAX_FRAGMENTS`] datagrams, or sealing fails.
+pub(crate) fn seal(
+    protector: &mut Protector,
+    rng: &mut dyn Rng,
+    header: &Header,
+    first_payload: PayloadType,
+    content: &[u8],
+    limit: Option<usize>,
+) -> Result<Vec<Vec<u8>>, SealError> {
+    let limit = limit.filter(|limit| protector.sealed_len(content.len(), false) > *limit);
+    let Some(limit) = limit else {
+        let whole = Plaintext { first_payload, fragment: None, content };
+        return Ok(alloc::vec![protector.seal(rng, header, &whole)?]);
+    };
+    let too_long = SealError::TooLong(EncodeError { what: "message" });
+    let room = protector.fragment_room(limit);
+    if room == 0 || content.len() > MAX_MESSAGE_LEN {
+        return Err(too_long);
+    }
+    let total = u16::try_from(content.len().div_ceil(room)).map_err(|_| too_long)?;
+    if total > MAX_FRAGMENTS {
+        return Err(too_long);
+    }
+    let chunks = content.chunks(room).zip(1..=total);
+    let datagrams = chunks.map(|(content, number)| {
+        //= RFC 7383 section 2.5: Next Payload is that of the first inner payload in the first fragment and
+        //= zero in the others.
+        let first_payload = if number == 1 { first_payload } else { PayloadType::NONE };
+        let fragment = Some(Fragment { number, total });
+        protector.seal(rng, header, &Plaintext { first_payload, fragment, content })
+    });
+    datagrams.collect()
+}
+
+/// One authentic fragment: decrypted, its integrity checked.
+#[derive(Debug)]
+pub(crate) struct Piece<'a> {
+    /// Of the message that it is a part of.
+    pub(crate) message_id: u32,
+    /// Which part.
+    pub(crate) fragment: Fragment,
+    /// Its Next Payload, which counts in the first fragment only.
+    pub(crate) first_payload: PayloadType,
+    /// The decrypted content without padding.
+    pub(crate) content: &'a [u8],
+}
+
+/// Collects the fragments of one message at a time in one direction.
+///
+/// Only authentic fragments get here, and only those of the message that is due, so what it holds is
+/// bounded by [`MAX_MESSAGE_LEN`] for a peer that has the keys, and nothing for anyone else.
+#[derive(Debug, Default)]
+pub(crate) struct Reassembly {
+    current: Option<Partial>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    message_id: u32,
+    total: u16,
+    /// When its first fragment came; a message that is not completed is dropped with its exchange.
+    since: Instant,
+    first_payload: PayloadType,
+    /// By fragment number, from 1.
+    parts: Vec<Option<Vec<u8>>>,
+    missing: usize,
+    len: usize,
+}
+
+impl Reassembly {
+    /// Adds a fragment; returns the first payload's type and the content when the message is complete.
+    /// Duplicates and fragments of an older partition are ignored.
+    ///
+    /// # Errors
+    /// If the message would exceed [`MAX_FRAGMENTS`] or [`MAX_MESSAGE_LEN`]; what was collected is kept.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        piece: Piece<'_>,
+    ) -> Result<Option<(PayloadType, Vec<u8>)>, DecodeError> {
+        let Fragment { number, total } = piece.fragment;
+        let error = |kind, what| DecodeError { kind, what, offset: crate::wire::HEADER_LEN };
+        if number == 0 || number > total {
+            return Err(error(DecodeErrorKind::BadValue, "fragment number"));
+        }
+        if total > MAX_FRAGMENTS {
+            return Err(error(DecodeErrorKind::TooMany, "fragments"));
+        }
+        let restart = match &self.current {
+            None => true,
+            Some(partial) if partial.message_id != piece.message_id => true,
+            //= RFC 7383 section 2.6: if the Total Fragments field of the new fragment is greater, the
+            //= receiver MUST discard all received fragments and start over; if smaller, discard the new.
+            Some(partial) if total < partial.total => return Ok(None),
+            Some(partial) => total > partial.total,
+        };
+        if restart {
+            self.current = Some(Partial::new(now, piece.message_id, total));
+        }
+        let Some(partial) = &mut self.current else { return Ok(None) };
+        partial.add(number, piece.first_payload, piece.content)?;
+        if partial.missing > 0 {
+            return Ok(None);
+        }
+        Ok(self.current.take().map(Partial::join))
+    }
+
+    /// Since when fragments are waiting for others.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.current.as_ref().map(|partial| partial.since)
+    }
+}
+
+impl Partial {
+    fn new(now: Instant, message_id: u32, total: u16) -> Self {
+        let missing = usize::from(total);
+        let mut parts = Vec::new();
+        parts.resize_with(missing, || None);
+        Self {
+            message_id,
+            total,
+            since: now,
+            first_payload: PayloadType::NONE,
+            parts,
+            missing,
+            len: 0,
+        }
+    }
+
+    fn add(
+        &mut self,
+        number: u16,
+        first_payload: PayloadType,
+        content: &[u8],
+    ) -> Result<(), DecodeError> {
+        let Some(part) = self.parts.get_mut(usize::from(number).wrapping_sub(1)) else {
+            return Ok(());
+        };
+        if part.is_some() {
+            return Ok(());
+        }
+        if self.len + content.len() > MAX_MESSAGE_LEN {
+            return Err(DecodeError {
+                kind: DecodeErrorKind::TooMany,
+                what: "bytes in fragments",
+                offset: crate::wire::HEADER_LEN,
+            });
+        }
+        *part = Some(content.into());
+        self.len += content.len();
+        self.missing -= 1;
+        if number == 1 {
+            self.first_payload = first_payload;
+        }
+        Ok(())
+    }
+
+    fn join(self) -> (PayloadType, Vec<u8>) {
+        let mut content = Vec::with_capacity(self.len);
+        for part in self.parts.iter().flatten() {
+            content.extend_from_slice(part);
+        }
+        (self.first_payload, content)
+    }
+}

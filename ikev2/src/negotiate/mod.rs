@@ -1,0 +1,18 @@
+//! What both ends have to agree on: algorithms, traffic selectors, configuration.
+//!
+//! [`IkeProposal`] and [`EspProposal`] say which algorithms may be used; the wire form, the choice of the
+//! responder and its check by the initiator follow from them. [`narrow`] intersects traffic selectors.
+//! [`ConfigurationRequest`] and [`ConfigurationReply`] hold what a configuration payload can carry.
+
+mod algorithm;
+mod choice;
+mod configuration;
+mod proposal;
+mod selectors;
+
+pub use configuration::{ConfigurationReply, ConfigurationRequest};
+pub use proposal::{EspProposal, IkeProposal, SequenceNumbers};
+
+pub(crate) use algorithm::{ke_method, kex_algorithm};
+pub(crate) use choice::{ChoiceError, EspChoice, IkeChoice, NoProposalChosen};
+pub(crate) use selectors::{Narrowed, narrow, within};
