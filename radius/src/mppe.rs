@@ -54,21 +54,31 @@ pub fn msk(
     }
 }
 
-/// Adds an MSK of [`MSK_LEN`] octets to an Access-Accept as two keys of 32 octets: what a server does.
-/// `salt` has to be different for every Access-Accept; the two keys use it and its successor.
+/// Adds the two halves of an MSK to an Access-Accept: what a server does. `salt` has to be different for
+/// every Access-Accept; the two keys use it and its successor.
+///
+/// ```
+/// use adit_platform::Secret;
+/// use adit_radius::{AttributeList, mppe};
+///
+/// let (secret, authenticator) = (Secret::copy_from(b"testing123"), [7; 16]);
+/// let mut list = AttributeList::new();
+/// mppe::push_keys(&mut list, &[1; 16], &[2; 16], 0x8000, &authenticator, &secret)?;
+/// let msk = mppe::msk(list.view(), &authenticator, &secret)?.unwrap();
+/// assert_eq!(msk.expose()[..32], [[1; 16], [2; 16]].concat());
+/// # Ok::<(), adit_radius::Error>(())
+/// ```
 ///
 /// # Errors
-/// [`Misuse::TooLong`] if the list is full or `msk` is not of that length.
-pub fn push_msk(
+/// [`Misuse::TooLong`] if the list is full or a key is longer than an attribute.
+pub fn push_keys(
     list: &mut AttributeList,
-    msk: &Secret,
+    receive: &[u8],
+    send: &[u8],
     salt: u16,
     request_authenticator: &[u8; 16],
     secret: &Secret,
 ) -> Result<(), Error> {
-    let Some((receive, send)) = msk.expose().split_at_checked(MSK_LEN / 2) else {
-        return Err(Error::Misuse(Misuse::TooLong));
-    };
     for (kind, key, salt) in [
         (VendorType::MS_MPPE_RECV_KEY, receive, salt),
         (VendorType::MS_MPPE_SEND_KEY, send, salt.wrapping_add(1)),
@@ -134,7 +144,7 @@ fn decrypt(
 mod tests {
     use super::*;
     use crate::dictionary::AttributeType;
-    use crate::packet::Packet;
+    use alloc::vec;
     use hex_literal::hex;
 
     #[test]
@@ -156,18 +166,19 @@ mod tests {
     #[test]
     fn what_is_encrypted_decrypts() {
         let secret = Secret::copy_from(b"s");
-        let sent = Secret::build(64, |out| out.fill(7));
-        let mut list = AttributeList::new();
-        push_msk(&mut list, &sent, 0x1234, &[9; 16], &secret).unwrap();
-        assert_eq!(msk(list.view(), &[9; 16], &secret), Ok(Some(sent)));
-        let salts: Vec<_> = list
-            .view()
-            .all(AttributeType::VENDOR_SPECIFIC)
-            .map(|a| a.value[6..8].to_vec())
-            .collect();
-        assert_eq!(salts, [[0x92, 0x34], [0x92, 0x35]]);
-        // Another Request Authenticator gives noise, which is a bad length or another key.
-        assert_ne!(msk(list.view(), &[8; 16], &secret).ok(), Some(None));
-        assert!(Packet::parse(&[]).is_err());
+        for len in [1, 14, 15, 16, 17, 31, 32] {
+            let mut list = AttributeList::new();
+            let (receive, send) = (vec![3; len], vec![4; len]);
+            push_keys(&mut list, &receive, &send, 0x1234, &[9; 16], &secret).unwrap();
+            let read = msk(list.view(), &[9; 16], &secret).unwrap().unwrap();
+            assert_eq!(read.expose()[..2 * len], [receive, send].concat());
+            assert!(read.expose()[2 * len..].iter().all(|octet| *octet == 0));
+            let salts: Vec<_> = list
+                .view()
+                .all(AttributeType::VENDOR_SPECIFIC)
+                .map(|attribute| attribute.value[6..8].to_vec())
+                .collect();
+            assert_eq!(salts, [[0x92, 0x34], [0x92, 0x35]]);
+        }
     }
 }

@@ -8,11 +8,13 @@
 //! | [`net`] | machines joined by a network with loss, delay, reordering, corruption, MTU and NAT |
 //! | [`insecure`] | a provider of cheap, deterministic algorithms that protect nothing |
 //! | [`alloc`] | a global allocator that counts |
+//! | [`radius_server`] | a RADIUS server with users, EAP-MSCHAPv2 and PAP |
 //! | [`mutate`] | truncations, lying length fields, flipped bits and noise, from one valid message |
 
 pub mod alloc;
 pub mod insecure;
 pub mod mutate;
 pub mod net;
+pub mod radius_server;
 pub mod rng;
 pub mod seed;
