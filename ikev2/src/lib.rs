@@ -4,7 +4,32 @@
 
 extern crate alloc;
 
+mod ask;
+mod child;
+mod config;
+mod error;
+mod event;
 mod fragment;
+mod identity;
 pub mod keys;
+mod limits;
 pub mod negotiate;
+mod path;
 pub mod wire;
+
+pub use ask::{
+    Acceptance, Admission, Answer, Ask, ChildRefusal, Deny, EapReply, Installed, Signature, Ticket,
+    VerifiedKey,
+};
+pub use child::{ChildId, ChildSa, Mode};
+pub use config::{
+    ChildConfig, EndpointConfig, Lifetime, LocalAuth, PeerConfig, RemoteAuth, Retransmission, Shard,
+};
+pub use error::{
+    AuthError, CommandError, Denied, Error, Incompatible, Misbehaviour, Resource, StaleTicket,
+    Stray, TimedOut,
+};
+pub use event::{AuthenticatedPeer, CloseReason, Established, Event, Nat};
+pub use identity::Identity;
+pub use limits::Limits;
+pub use path::{Path, SaId};
