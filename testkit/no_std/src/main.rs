@@ -15,16 +15,18 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use adit_certval as _;
-use adit_eap as _;
 use adit_ikev2 as _;
-use adit_radius as _;
 
 /// Where the program would begin.
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
+    black_box(&adit_platform::rustcrypto::PROVIDER);
+    keep(adit_certval::Verifier::verify as *const ());
+    keep(adit_eap::Authenticator::handle as *const ());
+    keep(adit_eap::Peer::handle as *const ());
     keep(adit_esp::Outbound::seal as *const ());
     keep(adit_esp::Inbound::open as *const ());
+    keep(adit_radius::Client::handle_datagram as *const ());
     loop {
         core::hint::spin_loop();
     }
