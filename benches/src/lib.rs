@@ -4,6 +4,9 @@
 //! little. Every measurement therefore runs alternately with its baseline in slots of a fraction of a
 //! millisecond, and what counts is the median over many rounds of the ratio within a round.
 
+mod bare;
+pub mod esp;
+
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
