@@ -17,6 +17,7 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   OUR_PASSWORD=$PASSWORD SWAN_PASSWORD=$PASSWORD SWAN_PSK=$PSK
   SWAN_CHARON='' SWAN_CONNECTION='' SWAN_CHILD=''
   DELETE_BY=us             # us | peer: who ends it
+  OURS_ONLY=''             # anything: strongSwan's userland ESP could not do it in our place
   REFUSED=''               # anything: the peers must not come together
   prepare() { :; }         # after the peer runs, before they connect
   check() { :; }           # after pings both ways
@@ -104,6 +105,15 @@ ping_both_ways() {
     in_gw ping -c 3 -i 0.2 -W 2 -q -I $IP_PROTECTED "$address" >>"$STATE/ping.log" 2>&1 ||
       { say '  no ping from gateway to client'; return 1; }
   fi
+}
+
+# Packets of every kind of length through the tunnel, the largest in fragments.
+ping_sizes() {
+  local address size; address=$(client_address)
+  for size in 0 1 15 16 17 255 1000 1371 1372 1373 4000 8900; do
+    in_cl ping -c 2 -i 0.1 -W 2 -q -s $size -I "$address" $IP_PROTECTED >>"$STATE/ping.log" 2>&1 ||
+      { say "  no answer to a ping of $size bytes"; return 1; }
+  done
 }
 
 # Pings fifty times a second both ways while COMMAND runs. No packet may be lost.
