@@ -232,7 +232,7 @@ impl Inbound {
             .filter(|at| *at >= self.sizes.header)
             .ok_or(OpenError::Padding { offset: trailer_at })?;
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let wrong = packet[padding_at..trailer_at].iter().zip(PADDING).position(|(a, b)| *a != b);
+        let wrong = packet[padding_at..trailer_at].iter().zip(&PADDING).position(|(a, b)| a != b);
         match wrong {
             None => Ok((self.sizes.header..padding_at, NextHeader(next_header))),
             Some(at) => Err(OpenError::Padding { offset: padding_at + at }),

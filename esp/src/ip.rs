@@ -99,8 +99,10 @@ impl IpPacket {
         let flags = u16::from_be_bytes([header[6], header[7]]);
         let (more_fragments, fragment_offset) = (flags & 0x2000 != 0, flags & 0x1fff);
         let protocol = NextHeader(header[9]);
-        let address =
-            |at: usize| IpAddr::V4(Ipv4Addr::from([0, 1, 2, 3].map(|i: usize| header[at + i])));
+        let address = |at: usize| {
+            let octets = [header[at], header[at + 1], header[at + 2], header[at + 3]];
+            IpAddr::V4(Ipv4Addr::from(octets))
+        };
         Ok(Self {
             source: address(12),
             destination: address(16),
