@@ -5,13 +5,15 @@
 extern crate alloc;
 
 mod ask;
+mod channel;
 mod child;
 mod config;
 mod error;
+mod established;
 mod event;
 mod fragment;
 mod identity;
-pub mod keys;
+mod keys;
 mod limits;
 pub mod negotiate;
 mod path;

@@ -6,25 +6,18 @@ use core::fmt;
 use adit_platform::prf::{Prf, PrfAlgorithm};
 use adit_platform::{Provider, Secret, Suite};
 
+use crate::error::{Error, Incompatible};
 use crate::wire::IkeSpi;
 
-/// The keys of one direction of an SA.
+/// The keys of a Child SA pair, RFC 7296 section 2.17. In each direction the encryption key comes first
+/// ([`Suite::encryption_key_len`] bytes, salt included), then the integrity key
+/// ([`Suite::integrity_key_len`] bytes).
 #[derive(Debug)]
-pub struct DirectionKeys {
-    /// The encryption key; for AEAD algorithms followed by the salt.
-    /// [`Suite::encryption_key_len`] bytes.
-    pub encryption: Secret,
-    /// The integrity key, [`Suite::integrity_key_len`] bytes: none for AEAD algorithms.
-    pub integrity: Secret,
-}
-
-/// The keys of a Child SA pair, RFC 7296 section 2.17.
-#[derive(Debug)]
-pub struct ChildKeys {
+pub(crate) struct ChildKeys {
     /// For packets from the initiator of the exchange that created the SA.
-    pub initiator: DirectionKeys,
+    pub(crate) initiator: Secret,
     /// For packets from the responder of that exchange.
-    pub responder: DirectionKeys,
+    pub(crate) responder: Secret,
 }
 
 /// The keys of an IKE SA, RFC 7296 section 2.14.
@@ -76,6 +69,13 @@ impl fmt::Display for KeyError {
 }
 
 impl core::error::Error for KeyError {}
+
+impl From<KeyError> for Error {
+    /// Only what the provider can run is ever offered or chosen, so this is a proposal that cannot be.
+    fn from(_: KeyError) -> Self {
+        Incompatible::NoProposalChosen.into()
+    }
+}
 
 impl IkeKeys {
     /// The keys after IKE_SA_INIT: `SKEYSEED = prf(Ni | Nr, g^ir)`.
@@ -175,14 +175,11 @@ impl SkD {
     ) -> Result<ChildKeys, KeyError> {
         let shared = shared.map_or(&[][..], Secret::expose);
         let seed = [shared, nonces.initiator, nonces.responder];
-        let (e, a) = (suite.encryption_key_len(), suite.integrity_key_len());
         // All keys of the initiator's direction come first; in each, encryption precedes integrity.
-        let mut keys = prf_plus(self.prf, &self.key, &seed, &[e, a, e, a])?.into_iter();
+        let len = suite.encryption_key_len() + suite.integrity_key_len();
+        let mut keys = prf_plus(self.prf, &self.key, &seed, &[len, len])?.into_iter();
         let mut next = || keys.next().ok_or(KeyError::TooLong);
-        Ok(ChildKeys {
-            initiator: DirectionKeys { encryption: next()?, integrity: next()? },
-            responder: DirectionKeys { encryption: next()?, integrity: next()? },
-        })
+        Ok(ChildKeys { initiator: next()?, responder: next()? })
     }
 }
 

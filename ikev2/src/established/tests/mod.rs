@@ -1,0 +1,1 @@
+//! Two established IKE SAs, wired to each other without a network.
