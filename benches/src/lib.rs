@@ -2,7 +2,11 @@
 //!
 //! A machine that others share is up to twice as slow for seconds at a time, so a figure alone says
 //! little. Every measurement therefore runs alternately with its baseline in slots of a fraction of a
-//! millisecond, and what counts is the median over many rounds of the ratio within a round.
+//! millisecond, and what counts is the median over many rounds of the ratio within a round. A round
+//! in which a fixed piece of work beside it was slow is tried again, and counts only if few others do.
+
+mod bare;
+pub mod esp;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -26,6 +30,7 @@ use std::time::{Duration, Instant};
 pub struct Report {
     prefix: String,
     rows: usize,
+    quiet: Quiet,
 }
 
 /// One way of doing something, to be timed.
@@ -85,7 +90,7 @@ const BUDGET: Duration = Duration::from_millis(400);
 impl Report {
     /// A report of the rows whose names start with `prefix`.
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), rows: 0 }
+        Self { prefix: prefix.to_owned(), rows: 0, quiet: Quiet::new() }
     }
 
     /// Whether a row is selected, or, for a name that ends in `/`, whether some row below it may be.
@@ -101,10 +106,10 @@ impl Report {
         }
         let Pair { mut ours, baseline } = set_up();
         let Some(mut baseline) = baseline else {
-            let value = median(&mut rounds(|_| ours.slot()));
+            let value = median(&mut self.quiet.rounds(|_| ours.slot()));
             return self.row(name, value, unit, None);
         };
-        let pairs = rounds(|round| {
+        let pairs = self.quiet.rounds(|round| {
             if round % 2 == 0 {
                 let ours = ours.slot();
                 (ours, baseline.slot())
@@ -148,14 +153,61 @@ impl Report {
     }
 }
 
-fn rounds<T>(mut round: impl FnMut(usize) -> T) -> Vec<T> {
-    let (most, least) = ROUNDS;
-    let start = now();
-    let mut results = Vec::new();
-    while results.len() < least || (results.len() < most && now() - start < BUDGET) {
-        results.push(round(results.len()));
+/// Tells whether the machine is ours alone at the moment, by a piece of work that keeps a core's units
+/// busy: what shares the core, or takes it away, slows that down.
+struct Quiet {
+    data: Vec<u64>,
+    best: Duration,
+}
+
+impl Quiet {
+    fn new() -> Self {
+        let mut quiet = Self { data: (0..512).collect(), best: Duration::MAX };
+        for _ in 0..1000 {
+            quiet.probe();
+        }
+        quiet
     }
-    results
+
+    fn probe(&mut self) -> Duration {
+        let before = now();
+        let data = std::hint::black_box(&mut self.data);
+        for _ in 0..4 {
+            for word in data.iter_mut() {
+                *word = (*word ^ (*word >> 7)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            }
+        }
+        let took = now() - before;
+        self.best = self.best.min(took);
+        took
+    }
+
+    /// True if the probe takes at most a tenth longer than it ever did.
+    fn is_quiet(&mut self) -> bool {
+        let mut probes = [self.probe(), self.probe(), self.probe()];
+        probes.sort();
+        probes[1] <= self.best + self.best / 10
+    }
+
+    /// Results of rounds: of the quiet ones, unless there are too few.
+    fn rounds<T>(&mut self, mut round: impl FnMut(usize) -> T) -> Vec<T> {
+        let (most, least) = ROUNDS;
+        let start = now();
+        let (mut quiet, mut noisy) = (Vec::new(), Vec::new());
+        while quiet.len() + noisy.len() < least
+            || (quiet.len() < most && now() - start < BUDGET)
+            || (quiet.len() < least && now() - start < 4 * BUDGET)
+        {
+            let quiet_before = self.is_quiet();
+            let result = round(quiet.len() + noisy.len());
+            let place = if quiet_before && self.is_quiet() { &mut quiet } else { &mut noisy };
+            place.push(result);
+        }
+        if quiet.len() < least {
+            quiet.append(&mut noisy);
+        }
+        quiet
+    }
 }
 
 fn median(values: &mut [f64]) -> f64 {

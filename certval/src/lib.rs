@@ -1,5 +1,91 @@
 //! X.509 path validation and revocation (RFC 5280), sans-IO.
+//!
+//! A [`Verifier`] holds trust anchors and decides whether the certificate of a gateway or a user may be
+//! believed. [`Verifier::verify`] is a pure function of a [`Query`] (certificates, time, expected identity,
+//! purpose) and a [`CrlStore`]. Where something is missing it does not block: the [`Outcome`] says what to
+//! fetch from where, and the host asks again when it has done so.
+//!
+//! ```no_run
+//! use adit_certval::{CrlStore, Identity, Outcome, Query, TrustAnchor, Verifier};
+//! # fn fetch(urls: &[String]) -> Vec<u8> { unimplemented!() }
+//! # fn example(
+//! #     provider: &adit_platform::Provider, root: Vec<u8>, sent: &[&[u8]], now: adit_platform::UnixTime,
+//! # ) -> Result<(), Box<dyn core::error::Error>> {
+//! let mut verifier = Verifier::new(provider);
+//! verifier.add_anchor(TrustAnchor::from_der(root)?);
+//! let mut store = CrlStore::new();
+//!
+//! let mut query = Query::new(sent, now);
+//! query.identity = Some(Identity::Fqdn("gateway.example"));
+//! let path = loop {
+//!     match verifier.verify(&query, &store)? {
+//!         Outcome::Accepted(path) => break path,
+//!         Outcome::NeedsRevocation(fetches) => {
+//!             for wanted in fetches {
+//!                 store.insert(&verifier, fetch(&wanted.urls), sent)?;
+//!             }
+//!             query.may_fetch = false;
+//!         }
+//!         _ => query.may_fetch = false,
+//!     }
+//! };
+//! println!("{}", path.info());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! | file | what |
+//! |---|---|
+//! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
+//! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
+//! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
+//! | `der`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 extern crate alloc;
+
+mod algorithm;
+mod anchor;
+mod budget;
+mod certificate;
+mod constraints;
+mod crl;
+mod crl_index;
+mod der;
+mod distribution;
+mod error;
+mod extension;
+mod fetch;
+mod general_name;
+mod identity;
+mod info;
+mod name;
+mod oid;
+mod path;
+mod policy;
+mod purpose;
+mod revocation;
+mod store;
+mod validate;
+mod verifier;
+
+pub use algorithm::AlgorithmPolicy;
+pub use anchor::{Revocation, TrustAnchor};
+pub use budget::Budget;
+pub use certificate::Certificate;
+pub use crl::{Crl, CrlError};
+pub use der::{DerError, DerErrorKind};
+pub use error::{CertificateRef, Error, ErrorClass, Limit, Reason, RevocationReason};
+pub use fetch::Fetch;
+pub use identity::Identity;
+pub use info::CertificateInfo;
+pub use name::Name;
+pub use purpose::Purpose;
+pub use store::CrlStore;
+pub use verifier::{
+    CertificateFetch, Outcome, PolicyInputs, Query, VerifiedPath, Verifier, Warning,
+};

@@ -7,7 +7,7 @@ use adit_platform::Provider;
 
 use crate::config::{Mode, SaConfig, SaKeys};
 use crate::error::{InnerError, OpenError, SetupError};
-use crate::ip::{IpError, IpPacket, IpProblem};
+use crate::ip::{IpError, IpPacket};
 use crate::lifetime::{LifetimeEvent, Meter};
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes};
@@ -232,7 +232,7 @@ impl Inbound {
             .filter(|at| *at >= self.sizes.header)
             .ok_or(OpenError::Padding { offset: trailer_at })?;
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let wrong = packet[padding_at..trailer_at].iter().zip(PADDING).position(|(a, b)| *a != b);
+        let wrong = packet[padding_at..trailer_at].iter().zip(&PADDING).position(|(a, b)| a != b);
         match wrong {
             None => Ok((self.sizes.header..padding_at, NextHeader(next_header))),
             Some(at) => Err(OpenError::Padding { offset: padding_at + at }),
@@ -247,23 +247,32 @@ impl Inbound {
         payload: Range<usize>,
         next_header: NextHeader,
     ) -> Result<Range<usize>, OpenError> {
-        let version = match next_header {
-            NextHeader::IPV4 => 4,
-            NextHeader::IPV6 => 6,
-            other => return Err(OpenError::UnexpectedNextHeader(other)),
-        };
         let inner = &packet[payload.clone()];
-        let fail = |error| OpenError::Inner(InnerError { start: payload.start, error });
-        if let Some(found) = inner.first().map(|first| first >> 4).filter(|found| *found != version)
-        {
-            return Err(fail(IpError { offset: 0, problem: IpProblem::Version(found) }));
+        match next_header {
+            NextHeader::IPV4 => self.admit_inner(payload.start, IpPacket::parse_v4(inner)),
+            NextHeader::IPV6 => self.unwrap_inner_v6(payload.start, inner),
+            other => Err(OpenError::UnexpectedNextHeader(other)),
         }
-        let inner = IpPacket::parse(inner).map_err(fail)?;
+    }
+
+    /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
+    #[inline(never)]
+    fn unwrap_inner_v6(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
+        self.admit_inner(start, IpPacket::parse_v6(inner))
+    }
+
+    #[inline(always)]
+    fn admit_inner(
+        &self,
+        start: usize,
+        inner: Result<IpPacket, IpError>,
+    ) -> Result<Range<usize>, OpenError> {
+        let inner = inner.map_err(|error| OpenError::Inner(InnerError { start, error }))?;
         if self.selectors.as_ref().is_some_and(|selectors| !selectors.admit_inbound(&inner)) {
             return Err(OpenError::Selectors);
         }
         //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
-        Ok(payload.start..payload.start + inner.total_len)
+        Ok(start..start + inner.total_len)
     }
 
     #[cold]

@@ -77,15 +77,15 @@ impl IpPacket {
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, IpError> {
         match bytes.first().map(|first| first >> 4) {
-            Some(4) => Self::parse_v4(bytes),
             Some(6) => Self::parse_v6(bytes),
-            Some(version) => Err(IpError { offset: 0, problem: IpProblem::Version(version) }),
-            None => Err(IpError { offset: 0, problem: IpProblem::Truncated }),
+            _ => Self::parse_v4(bytes),
         }
     }
 
-    #[inline]
-    fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
+    /// Like [`Self::parse`], for what was announced to be IPv4.
+    #[inline(always)]
+    pub(crate) fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
+        check_version(bytes, 4)?;
         let header: &[u8; 20] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
         let header_len = usize::from(header[0] & 0x0f) * 4;
         let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -99,8 +99,10 @@ impl IpPacket {
         let flags = u16::from_be_bytes([header[6], header[7]]);
         let (more_fragments, fragment_offset) = (flags & 0x2000 != 0, flags & 0x1fff);
         let protocol = NextHeader(header[9]);
-        let address =
-            |at: usize| IpAddr::V4(Ipv4Addr::from([0, 1, 2, 3].map(|i: usize| header[at + i])));
+        let address = |at: usize| {
+            let octets = [header[at], header[at + 1], header[at + 2], header[at + 3]];
+            IpAddr::V4(Ipv4Addr::from(octets))
+        };
         Ok(Self {
             source: address(12),
             destination: address(16),
@@ -114,8 +116,10 @@ impl IpPacket {
         })
     }
 
+    /// Like [`Self::parse`], for what was announced to be IPv6.
     #[inline]
-    fn parse_v6(bytes: &[u8]) -> Result<Self, IpError> {
+    pub(crate) fn parse_v6(bytes: &[u8]) -> Result<Self, IpError> {
+        check_version(bytes, 6)?;
         let header: &[u8; 40] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
         let total_len = 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
         let packet = bytes.get(..total_len).ok_or(IpError::truncated(bytes))?;
@@ -136,6 +140,15 @@ impl IpPacket {
             dont_fragment: true,
             fragment: chain.fragment,
         })
+    }
+}
+
+#[inline]
+fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
+    match bytes.first().map(|first| first >> 4) {
+        Some(version) if version == expected => Ok(()),
+        Some(version) => Err(IpError { offset: 0, problem: IpProblem::Version(version) }),
+        None => Err(IpError { offset: 0, problem: IpProblem::Truncated }),
     }
 }
 

@@ -204,7 +204,9 @@ impl Outbound {
         let sequence = self.sequence;
         let padded = payload_len.max(self.pad_to);
         let trailer_at = packet.len() - self.sizes.icv - TRAILER_LEN;
-        packet[self.sizes.header + payload_len..self.sizes.header + padded].fill(0);
+        if padded > payload_len {
+            packet[self.sizes.header + payload_len..self.sizes.header + padded].fill(0);
+        }
         write_trailer(&mut packet[self.sizes.header + padded..trailer_at + TRAILER_LEN], next);
         packet[..4].copy_from_slice(&self.spi.0.to_be_bytes());
         packet[4..8].copy_from_slice(&(sequence as u32).to_be_bytes());
@@ -254,8 +256,8 @@ impl Outbound {
 fn write_trailer(trailer: &mut [u8], next: NextHeader) {
     if let Some((padding, [pad_len, next_header])) = trailer.split_last_chunk_mut::<2>() {
         // At most the cipher's block is padded to: this always fits the table and the octet.
-        for (byte, value) in padding.iter_mut().zip(PADDING) {
-            *byte = value;
+        for (byte, value) in padding.iter_mut().zip(&PADDING) {
+            *byte = *value;
         }
         *pad_len = padding.len() as u8;
         *next_header = next.0;

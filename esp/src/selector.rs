@@ -102,7 +102,7 @@ impl TrafficSelector {
     }
 
     /// Whether an address and a protocol are in the set, whatever the port.
-    #[inline]
+    #[inline(always)]
     fn contains(&self, address: IpAddr, protocol: NextHeader) -> bool {
         let within = match (self.start, self.end, address) {
             (IpAddr::V4(start), IpAddr::V4(end), IpAddr::V4(address)) => {
@@ -177,13 +177,13 @@ impl Selectors {
     }
 
     /// Whether a packet from the peer's end to ours belongs into the SA.
-    #[inline]
+    #[inline(always)]
     pub fn admit_inbound(&self, packet: &IpPacket) -> bool {
         admit(&self.remote, &self.local, packet)
     }
 }
 
-#[inline]
+#[inline(always)]
 fn admit(sources: &[TrafficSelector], destinations: &[TrafficSelector], packet: &IpPacket) -> bool {
     let (source_port, destination_port) = match packet.upper {
         Upper::Ports { source, destination } => (Some(source), Some(Some(destination))),

@@ -23,6 +23,11 @@ use crate::rng::{Rng, RngError};
 /// assert_eq!(format!("{psk:?}"), "Secret(28 bytes)");
 /// assert_eq!(psk, psk.duplicate());
 /// ```
+///
+/// ```compile_fail,E0599
+/// # use adit_platform::Secret;
+/// Secret::copy_from(b"").clone();
+/// ```
 pub struct Secret(Box<[u8]>);
 
 impl Secret {

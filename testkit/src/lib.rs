@@ -7,14 +7,18 @@
 //! | [`seed`] | a test body run for many seeds, a failing one printed and replayable by `ADIT_SEED` |
 //! | [`net`] | machines joined by a network with loss, delay, reordering, corruption, MTU and NAT |
 //! | [`insecure`] | a provider of cheap, deterministic algorithms that protect nothing |
+//! | [`pki`] | a CA that issues certificates and CRLs of any shape |
+//! | [`der`] | a writer of DER |
 //! | [`alloc`] | a global allocator that counts |
 //! | [`radius_server`] | a RADIUS server with users, EAP-MSCHAPv2 and PAP |
 //! | [`mutate`] | truncations, lying length fields, flipped bits and noise, from one valid message |
 
 pub mod alloc;
+pub mod der;
 pub mod insecure;
 pub mod mutate;
 pub mod net;
+pub mod pki;
 pub mod radius_server;
 pub mod rng;
 pub mod seed;

@@ -71,12 +71,12 @@ impl AeadKey for Key {
     }
 }
 
-/// ring does not wipe: the schedule of an all-zero key takes the place of the real one.
+/// ring does not wipe: the schedule of an all-zero key takes the place of the real one. It is an
+/// AES-256 key whatever this one was, because that is the longest: it leaves no byte of this one's block
+/// as it was, neither key nor what the stack left in the gaps of a shorter one.
 impl Drop for Key {
     fn drop(&mut self) {
-        let algorithm = self.0.algorithm();
-        let zeros = [0; 32];
-        if let Ok(key) = UnboundKey::new(algorithm, &zeros[..algorithm.key_len()]) {
+        if let Ok(key) = UnboundKey::new(&AES_256_GCM, &[0; 32]) {
             self.0 = LessSafeKey::new(key);
         }
         // Keeps the compiler from leaving out a write that nothing reads.

@@ -117,10 +117,11 @@ impl PrfKey for Key {
     }
 }
 
-/// ring does not wipe: the states of an empty key take the place of the real ones.
+/// ring does not wipe: the states of an empty key take the place of the real ones. They are SHA-512's
+/// whatever these were, because those are the longest and leave no gap.
 impl Drop for Key {
     fn drop(&mut self) {
-        self.0 = hmac::Key::new(self.0.algorithm(), &[]);
+        self.0 = hmac::Key::new(hmac::HMAC_SHA512, &[]);
         // Keeps the compiler from leaving out a write that nothing reads.
         black_box(&mut self.0);
     }

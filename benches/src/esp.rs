@@ -1,0 +1,118 @@
+//! ESP beside the bare cryptography that it cannot do without.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use adit_esp::selector::Selectors;
+use adit_esp::{Inbound, NextHeader, Outbound, SaConfig, SaKeys, Spi};
+use adit_platform::{Provider, Secret, Suite};
+use adit_testkit::rng::SeededRng;
+
+use crate::bare::Bare;
+use crate::{Case, Pair};
+
+/// Packets of one batch: enough to hide the clock, few enough to stay in the second-level cache.
+const fn batch(len: usize) -> usize {
+    if len > 4000 { 16 } else { 64 }
+}
+
+/// A tunnel-mode SA with extended sequence numbers, the default replay window, and a selector check.
+pub struct Sa {
+    /// The sending end.
+    pub outbound: Outbound,
+    /// The receiving end.
+    pub inbound: Inbound,
+}
+
+/// Makes both ends of an SA.
+///
+/// # Panics
+/// If the provider does not run the suite.
+pub fn sa(provider: &Provider, suite: Suite) -> Sa {
+    let mut config = SaConfig::new(Spi(0x1000), suite);
+    config.extended_sequence_numbers = true;
+    let (encryption, integrity) = key_bytes(suite);
+    let keys = SaKeys::new(Secret::copy_from(&encryption), Secret::copy_from(&integrity));
+    let outbound = Outbound::new(&config, &keys, provider, &mut SeededRng::new(1));
+    let inbound = Inbound::new(&config, &keys, provider);
+    Sa {
+        outbound: outbound.expect("the provider runs the suite"),
+        inbound: inbound.expect("the provider runs the suite").with_selectors(Selectors::any()),
+    }
+}
+
+fn key_bytes(suite: Suite) -> (Vec<u8>, Vec<u8>) {
+    let mut rng = SeededRng::new(7);
+    (rng.bytes(suite.encryption_key_len()), rng.bytes(suite.integrity_key_len()))
+}
+
+/// An IPv4 packet of `len` bytes.
+pub fn inner_packet(len: usize) -> Vec<u8> {
+    let mut packet: Vec<u8> = (0..len).map(|i| (i * 13) as u8).collect();
+    packet[..20]
+        .copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+    packet
+}
+
+/// Buffers with an inner packet of `len` bytes in each, and room around it for ESP.
+fn buffers(sa: &Outbound, len: usize) -> Vec<Vec<u8>> {
+    let mut buffer = vec![0; sa.headroom()];
+    buffer.extend(inner_packet(len));
+    buffer.resize(buffer.len() + sa.tailroom(len), 0);
+    vec![buffer; batch(len)]
+}
+
+/// Sealing an inner packet of `len` bytes, beside the bare algorithms over as many bytes.
+pub fn seal(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'static> {
+    let Sa { mut outbound, .. } = sa(provider, suite);
+    let mut ours = buffers(&outbound, len);
+    let mut theirs = ours.clone();
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    let (encryption, integrity) = key_bytes(suite);
+    let bare = Bare::new(provider, suite, &encryption, &integrity);
+    Pair {
+        ours: Case::new(batch(len), move || {
+            let mut bytes = 0;
+            for buf in &mut ours {
+                let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
+                bytes += sealed.expect("room is left").len();
+            }
+            bytes
+        }),
+        baseline: Some(Case::new(batch(len), move || (bare.seal)(&mut theirs))),
+    }
+}
+
+/// Opening the ESP packet of an inner packet of `len` bytes, beside the bare algorithms over as many
+/// bytes.
+pub fn open(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'static> {
+    let Sa { mut outbound, mut inbound } = sa(provider, suite);
+    let ours = Rc::new(RefCell::new(buffers(&outbound, len)));
+    let theirs = Rc::new(RefCell::new(buffers(&outbound, len)));
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    let (encryption, integrity) = key_bytes(suite);
+    let bare = Bare::new(provider, suite, &encryption, &integrity);
+    let (seal, open) = (bare.seal, bare.open);
+    let (to_seal, bare_to_seal) = (Rc::clone(&ours), Rc::clone(&theirs));
+    Pair {
+        ours: Case::new(batch(len), move || {
+            let mut bytes = 0;
+            for packet in ours.borrow_mut().iter_mut() {
+                bytes += inbound.open(packet).expect("a fresh packet").payload.len();
+            }
+            bytes
+        })
+        .prepared_by(move || {
+            for buf in to_seal.borrow_mut().iter_mut() {
+                let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
+                assert_eq!(sealed.expect("room is left"), 0..buf.len());
+            }
+        }),
+        baseline: Some(Case::new(batch(len), move || open(&mut theirs.borrow_mut())).prepared_by(
+            move || {
+                seal(&mut bare_to_seal.borrow_mut());
+            },
+        )),
+    }
+}

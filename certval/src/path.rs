@@ -1,0 +1,296 @@
+//! Path building (RFC 4158): depth first from the peer's certificate to the trust anchors, key identifiers as
+//! hints, every failure remembered and the most telling one reported.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use crate::budget::Meter;
+use crate::certificate::{Certificate, Spki};
+use crate::distribution;
+use crate::error::{CertificateRef, Error, Limit, Reason};
+use crate::revocation::{self, Checked};
+use crate::store::CrlStore;
+use crate::validate::{self, Goal};
+use crate::verifier::{CertificateFetch, Outcome, Query, VerifiedPath, Verifier};
+
+/// One certificate of a path and where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Link<'a> {
+    pub(crate) reference: CertificateRef,
+    pub(crate) certificate: Rc<Certificate<'a>>,
+}
+
+/// A signature that was checked: certificate and key by address, and whether they fit.
+type CheckedSignature = (*const u8, *const u8, Result<(), Reason>);
+
+/// Judges one path to the anchor of this index: true ends the search, an error too.
+type Judge<'j, 'a> = dyn FnMut(&[Link<'a>], usize) -> Result<bool, Error> + 'j;
+
+/// One run of a verifier.
+pub(crate) struct Search<'a> {
+    pub(crate) verifier: &'a Verifier,
+    pub(crate) query: &'a Query<'a>,
+    pub(crate) store: &'a CrlStore,
+    pub(crate) meter: &'a Meter,
+    /// The peer's certificate and those that came with it; malformed ones are left out.
+    presented: Vec<Link<'a>>,
+    /// Canonical subjects of `presented`, made when a name differs in its bytes.
+    subjects: RefCell<BTreeMap<usize, Vec<u8>>>,
+    checked: RefCell<Vec<CheckedSignature>>,
+    best: RefCell<Option<Error>>,
+    dead_ends: RefCell<Vec<CertificateFetch>>,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(
+        verifier: &'a Verifier,
+        query: &'a Query<'a>,
+        store: &'a CrlStore,
+        meter: &'a Meter,
+        leaf: Certificate<'a>,
+    ) -> Self {
+        let search = Self {
+            verifier,
+            query,
+            store,
+            meter,
+            presented: Vec::new(),
+            subjects: RefCell::default(),
+            checked: RefCell::default(),
+            best: RefCell::default(),
+            dead_ends: RefCell::default(),
+        };
+        let mut presented = Vec::with_capacity(query.certificates.len());
+        let reference = CertificateRef::Presented(0);
+        presented.push(Link { reference, certificate: Rc::new(leaf) });
+        for (index, der) in query.certificates.iter().enumerate().skip(1) {
+            let reference = CertificateRef::Presented(index);
+            match Certificate::from_der(der) {
+                Ok(certificate) => {
+                    presented.push(Link { reference, certificate: Rc::new(certificate) });
+                }
+                Err(error) => search.note(Error::new(reference, Reason::Malformed(error))),
+            }
+        }
+        Self { presented, ..search }
+    }
+
+    /// Finds a path for the peer's certificate and judges it.
+    pub(crate) fn run(&mut self) -> Result<Outcome, Error> {
+        if self.verifier.anchors.is_empty() {
+            return Err(Error::general(Reason::NoTrustAnchor));
+        }
+        let leaf = self.presented[0].clone();
+        let goal = Goal::Peer;
+        let mut found = None;
+        let mut pending = None;
+        self.paths(&mut Vec::from([leaf]), &mut |path, anchor| {
+            let policies = match validate::validate(self, path, anchor, goal) {
+                Ok(policies) => policies,
+                Err(error) => return self.note_or_stop(error),
+            };
+            match revocation::check_path(self, path, anchor) {
+                Ok(Checked::Done(warnings)) => {
+                    found = Some(self.accept(path, anchor, policies, warnings));
+                    Ok(true)
+                }
+                Ok(Checked::Needs(fetches)) => {
+                    pending.get_or_insert(fetches);
+                    Ok(false)
+                }
+                Err(error) => self.note_or_stop(error),
+            }
+        })?;
+        if let Some(path) = found {
+            return Ok(Outcome::Accepted(path));
+        }
+        if let Some(fetches) = pending {
+            return Ok(Outcome::NeedsRevocation(fetches));
+        }
+        let error = self
+            .best
+            .take()
+            .unwrap_or_else(|| Error::new(CertificateRef::Presented(0), Reason::UnknownIssuer));
+        let dead_ends = self.dead_ends.take();
+        if self.query.may_fetch && error.reason == Reason::UnknownIssuer && !dead_ends.is_empty() {
+            return Ok(Outcome::NeedsCertificates(dead_ends));
+        }
+        Err(error)
+    }
+
+    /// Whether `target`, as a signer of CRLs, has a valid path to this anchor.
+    pub(crate) fn crl_issuer_path(
+        &self,
+        target: Link<'a>,
+        anchor: usize,
+        accept: &mut dyn FnMut(&[Link<'a>]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        self.paths(&mut Vec::from([target]), &mut |path, at| {
+            if at != anchor {
+                return Ok(false);
+            }
+            match validate::validate(self, path, at, Goal::CrlIssuer) {
+                Ok(_) => accept(path),
+                Err(error) if matches!(error.reason, Reason::BudgetExceeded(_)) => Err(error),
+                Err(_) => Ok(false),
+            }
+        })
+    }
+
+    /// All certificates at hand: presented, then configured.
+    pub(crate) fn by_subject(&self, canonical: &[u8]) -> Vec<Link<'a>> {
+        let mut links: Vec<Link<'a>> = (0..self.presented.len())
+            .filter(|&index| self.has_subject(index, canonical))
+            .map(|index| self.presented[index].clone())
+            .collect();
+        if let Some(indices) = self.verifier.intermediates_by_subject.get(canonical) {
+            links.extend(indices.iter().filter_map(|&index| {
+                let certificate = Certificate::from_der(self.verifier.intermediates.get(index)?);
+                let reference = CertificateRef::Configured(index);
+                Some(Link { reference, certificate: Rc::new(certificate.ok()?) })
+            }));
+        }
+        links
+    }
+
+    fn has_subject(&self, index: usize, canonical: &[u8]) -> bool {
+        let mut subjects = self.subjects.borrow_mut();
+        let subject = || self.presented[index].certificate.subject().canonical();
+        subjects.entry(index).or_insert_with(subject) == canonical
+    }
+
+    /// Extends `path` in every possible way until `goal` says that it is content. Only errors that end the
+    /// whole search are returned.
+    fn paths(&self, path: &mut Vec<Link<'a>>, goal: &mut Judge<'_, 'a>) -> Result<bool, Error> {
+        let Some(last) = path.last().cloned() else { return Ok(false) };
+        let stop = |reason| Error::new(last.reference, reason);
+        let issuer = last.certificate.issuer().canonical();
+        let mut led_somewhere = false;
+        for &anchor in self.verifier.anchors_by_name.get(&issuer).map_or(&[][..], Vec::as_slice) {
+            self.meter.spend(Limit::PathSteps).map_err(stop)?;
+            led_somewhere = true;
+            if goal(path, anchor)? {
+                return Ok(true);
+            }
+        }
+        if path.len() >= self.query.budget.depth as usize {
+            self.note(stop(Reason::BudgetExceeded(Limit::Depth)));
+            return Ok(false);
+        }
+        let mut candidates = self.by_subject(&issuer);
+        if candidates.len() > 1
+            && let Some(hint) = last.certificate.extensions.authority_key_hint()
+        {
+            candidates.sort_by_key(|link| match link.certificate.extensions.subject_key_hint() {
+                Some(key) if key == hint => 0,
+                None => 1,
+                Some(_) => 2,
+            });
+        }
+        for candidate in candidates {
+            self.meter.spend(Limit::PathSteps).map_err(stop)?;
+            // RFC 4158 section 2.4.2: no subject and key twice in a path.
+            let certificate = &candidate.certificate;
+            let repeats = path.iter().any(|link| {
+                link.certificate.spki.der == certificate.spki.der
+                    && link.certificate.subject() == certificate.subject()
+            });
+            if repeats || self.is_anchor(certificate, &issuer) {
+                continue;
+            }
+            led_somewhere = true;
+            path.push(candidate);
+            let done = self.paths(path, goal)?;
+            path.pop();
+            if done {
+                return Ok(true);
+            }
+        }
+        if !led_somewhere {
+            self.note(stop(Reason::UnknownIssuer));
+            self.note_dead_end(&last);
+        }
+        Ok(false)
+    }
+
+    /// A peer may send the root: the anchor of that name and key stands for it already.
+    fn is_anchor(&self, certificate: &Certificate<'_>, subject: &[u8]) -> bool {
+        let same_name = self.verifier.anchors_by_name.get(subject);
+        same_name.is_some_and(|indices| {
+            indices.iter().filter_map(|&index| self.verifier.anchors.get(index)).any(|anchor| {
+                anchor.subject_public_key_info() == certificate.subject_public_key_info()
+            })
+        })
+    }
+
+    /// Verifies a certificate's signature, or remembers having done so.
+    pub(crate) fn check_signature(
+        &self,
+        certificate: &Certificate<'a>,
+        key: Spki<'a>,
+    ) -> Result<(), Reason> {
+        let pair = (certificate.as_der().as_ptr(), key.der.as_ptr());
+        let mut checked = self.checked.borrow_mut();
+        if let Some((.., result)) = checked.iter().find(|(c, k, _)| (*c, *k) == pair) {
+            return result.clone();
+        }
+        self.meter.spend(Limit::Signatures)?;
+        let result = crate::algorithm::verify(
+            &self.verifier.provider,
+            self.verifier.algorithms,
+            certificate.signature_algorithm,
+            key,
+            certificate.signed.bytes,
+            certificate.signature,
+        );
+        checked.push((pair.0, pair.1, result.clone()));
+        result
+    }
+
+    fn accept(
+        &self,
+        path: &[Link<'a>],
+        anchor: usize,
+        policies: Vec<Vec<u8>>,
+        warnings: Vec<crate::verifier::Warning>,
+    ) -> VerifiedPath {
+        let references = path.iter().map(|link| link.reference);
+        VerifiedPath {
+            hashes: self.verifier.provider.hashes,
+            certificates: path.iter().map(|link| link.certificate.as_der().to_vec()).collect(),
+            path: references.chain([CertificateRef::Anchor(anchor)]).collect(),
+            policies,
+            warnings,
+        }
+    }
+
+    /// Remembers a failure if it is more telling than those before.
+    fn note(&self, error: Error) {
+        let mut best = self.best.borrow_mut();
+        if best.as_ref().is_none_or(|best| error.reason.rank() > best.reason.rank()) {
+            *best = Some(error);
+        }
+    }
+
+    /// Remembers a failure of one path and goes on; a spent budget ends the search.
+    fn note_or_stop(&self, error: Error) -> Result<bool, Error> {
+        if matches!(error.reason, Reason::BudgetExceeded(_)) {
+            return Err(error);
+        }
+        self.note(error);
+        Ok(false)
+    }
+
+    fn note_dead_end(&self, link: &Link<'a>) {
+        let Some(extension) = link.certificate.extensions.authority_info_access else { return };
+        let urls: Vec<String> = distribution::access_urls(extension, crate::oid::ACCESS_CA_ISSUERS);
+        let fetch = CertificateFetch { certificate: link.reference, urls };
+        let mut dead_ends = self.dead_ends.borrow_mut();
+        if !fetch.urls.is_empty() && !dead_ends.contains(&fetch) {
+            dead_ends.push(fetch);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The CRLs at hand, each verified once, when it came in.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use crate::algorithm;
+use crate::certificate::{Certificate, Spki};
+use crate::crl::{Crl, CrlError, Unverified};
+use crate::der::Reader;
+use crate::error::Reason;
+use crate::verifier::Verifier;
+
+/// CRLs whose signatures were verified, ready for lookup.
+///
+/// ```
+/// use adit_certval::{CrlError, CrlStore};
+/// # fn example(verifier: &adit_certval::Verifier, fetched: Vec<u8>, sent: &[&[u8]]) -> Result<(), CrlError> {
+/// let mut store = CrlStore::new();
+/// let crl = store.insert(verifier, fetched, sent)?;
+/// println!("{} certificates revoked", crl.len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CrlStore {
+    by_issuer: BTreeMap<Vec<u8>, Vec<Arc<Crl>>>,
+}
+
+impl CrlStore {
+    /// A store of no CRLs.
+    pub const fn new() -> Self {
+        Self { by_issuer: BTreeMap::new() }
+    }
+
+    /// Verifies a CRL in DER and takes it in; gives a handle to it. The same CRL is then used for every
+    /// certificate and every handshake without its signature being verified again.
+    ///
+    /// It may be signed by any trust anchor or intermediate of `verifier`, or by one of `certificates` (those
+    /// that the peer sent), that bears the name of its issuer. That alone makes no CRL count: a path must
+    /// use that key, or the signer have a path of its own to the same anchor. A newer CRL of the same signer
+    /// and scope replaces an older one.
+    ///
+    /// # Errors
+    /// If it is malformed, carries critical extensions that are not understood, is signed by nobody known, or
+    /// is older than the one in the store. The store is then as it was.
+    pub fn insert(
+        &mut self,
+        verifier: &Verifier,
+        der: Vec<u8>,
+        certificates: &[&[u8]],
+    ) -> Result<Arc<Crl>, CrlError> {
+        let unverified = Unverified::read(&der)?;
+        let signer = find_signer(verifier, &unverified, certificates)?;
+        let crl = Arc::new(unverified.parts.index(der, signer)?);
+        let of_issuer = self.by_issuer.entry(crl.parts().issuer.clone()).or_default();
+        match of_issuer.iter_mut().find(|old| replaces(&crl, old)) {
+            Some(old) if age(&crl, old) == Ordering::Less => return Err(CrlError::Superseded),
+            Some(old) => *old = Arc::clone(&crl),
+            None => of_issuer.push(Arc::clone(&crl)),
+        }
+        Ok(crl)
+    }
+
+    /// All CRLs in the store.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Crl>> {
+        self.by_issuer.values().flatten()
+    }
+
+    /// Drops every CRL for which `keep` is false.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Crl) -> bool) {
+        self.by_issuer.retain(|_, crls| {
+            crls.retain(|crl| keep(crl));
+            !crls.is_empty()
+        });
+    }
+
+    /// The CRLs of the issuer of this canonical name.
+    pub(crate) fn of_issuer(&self, canonical: &[u8]) -> &[Arc<Crl>] {
+        self.by_issuer.get(canonical).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Same signer, same scope, and both complete or both deltas.
+fn replaces(new: &Crl, old: &Crl) -> bool {
+    new.signer == old.signer
+        && new.is_delta() == old.is_delta()
+        && new.parts().scope == old.parts().scope
+}
+
+/// Which is the newer, by CRL number and else by date.
+fn age(a: &Crl, b: &Crl) -> Ordering {
+    match (a.number(), b.number()) {
+        (Some(a), Some(b)) => compare_numbers(a, b),
+        _ => a.this_update().cmp(&b.this_update()),
+    }
+}
+
+/// Compares big-endian numbers without leading zeros.
+pub(crate) fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+/// The `SubjectPublicKeyInfo` under which the CRL verifies.
+fn find_signer(
+    verifier: &Verifier,
+    crl: &Unverified<'_>,
+    certificates: &[&[u8]],
+) -> Result<Vec<u8>, CrlError> {
+    let issuer = &crl.parts.issuer;
+    let anchors = verifier.anchors_by_name.get(issuer).into_iter().flatten();
+    let anchors = anchors.filter_map(|&index| {
+        let spki = verifier.anchors.get(index)?.subject_public_key_info();
+        Some((None, spki))
+    });
+    let from_certificate = |der| {
+        let certificate = Certificate::from_der(der).ok()?;
+        Some((certificate.extensions.subject_key_hint(), certificate.subject_public_key_info()))
+    };
+    let configured = verifier.intermediates_by_subject.get(issuer).into_iter().flatten();
+    let configured =
+        configured.filter_map(|&index| from_certificate(verifier.intermediates.get(index)?));
+    let sent = certificates.iter().filter_map(|der| {
+        let certificate = Certificate::from_der(der).ok()?;
+        (certificate.subject().canonical() == *issuer).then(|| from_certificate(der)).flatten()
+    });
+    let mut candidates: Vec<(Option<&[u8]>, &[u8])> =
+        anchors.chain(configured).chain(sent).collect();
+    // The key identifier is a hint on which to try first.
+    if let Some(hint) = crl.parts.authority_key.as_deref() {
+        candidates.sort_by_key(|(key, _)| *key != Some(hint));
+    }
+    candidates.truncate(MAX_SIGNERS);
+    let mut failure = CrlError::UnknownSigner;
+    for (_, der) in candidates {
+        let Ok(key) = Spki::read(&mut Reader::new(der)) else { continue };
+        let result = algorithm::verify(
+            &verifier.provider,
+            verifier.algorithms,
+            crl.algorithm,
+            key,
+            crl.signed,
+            crl.signature,
+        );
+        match result {
+            Ok(()) => return Ok(der.to_vec()),
+            // Another key of the same name may still fit; a refused algorithm says more than a misfit.
+            Err(Reason::BadSignature) if failure != CrlError::UnknownSigner => {}
+            Err(reason) => failure = CrlError::Signature(reason),
+        }
+    }
+    Err(failure)
+}
+
+/// How many keys of one name are tried for a CRL; a CA that changes its key has two.
+const MAX_SIGNERS: usize = 16;

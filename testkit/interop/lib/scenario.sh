@@ -1,0 +1,169 @@
+# What a scenario is made of: its variables, and the steps that all of them share. Sourced, not run.
+PSK='correct horse battery staple'
+PASSWORD=wonderland
+
+scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
+  TITLE=''
+  OURS=client              # client | gateway: which end is ours
+  PEER=strongswan          # strongswan | guest: strongSwan over its own ESP, or over the guest kernel's
+  AUTH=psk                 # psk | cert | eap: how the client proves who it is
+  GW_CERT=gw-p256 CL_CERT=p256
+  CRLS=file                # file | http: where our end takes CRLs from
+  RADIUS=''                # anything: our gateway asks FreeRADIUS
+  NET=''                   # nat: an address translator stands between
+  IKE=aes128gcm16-prfsha256-x25519 ESP=aes128gcm16-x25519
+  OUR_IKE='' OUR_ESP=''    # the same as IKE and ESP, unless set
+  OUR_OPTIONS=''           # lines for [ike] in our configuration
+  OUR_PASSWORD=$PASSWORD SWAN_PASSWORD=$PASSWORD SWAN_PSK=$PSK
+  SWAN_CHARON='' SWAN_CONNECTION='' SWAN_CHILD=''
+  DELETE_BY=us             # us | peer: who ends it
+  OURS_ONLY=''             # anything: strongSwan's userland ESP could not do it in our place
+  REFUSED=''               # anything: the peers must not come together
+  prepare() { :; }         # after the peer runs, before they connect
+  check() { :; }           # after pings both ways
+  source "$INTEROP/scenarios/$1.sh"
+  : "${OUR_IKE:=$IKE}" "${OUR_ESP:=$ESP}"
+  case $OURS in
+    client) OUR_NS=$NS_CL SWAN_SIDE=gw SWAN_NS=$NS_GW OUR_SIDE=cl ;;
+    gateway) OUR_NS=$NS_GW SWAN_SIDE=cl SWAN_NS=$NS_CL OUR_SIDE=gw ;;
+  esac
+}
+
+scenario_run() {
+  scenario_up && scenario_connect || return 1
+  [ -z "$REFUSED" ] || { check; return; }
+  ping_both_ways && check && scenario_delete
+}
+
+scenario_up() {
+  if [ "$PEER" = guest ]; then
+    swan_gateway && guest_up
+  else
+    net_up $NET
+    if [ -n "$RADIUS" ]; then radius_start "$NS_GW"; fi
+    if [ "$OURS" = client ]; then swan_gateway; else swan_client; fi
+    swan_start "$SWAN_SIDE" "$SWAN_NS"
+  fi
+  if [ "$CRLS" = http ]; then
+    pid_start http "$STATE/http.log" ip netns exec "$OUR_NS" \
+      python3 -m http.server 8880 --bind 127.0.0.1 --directory "$PKI"
+    wait_for 5 ip netns exec "$OUR_NS" bash -c ': </dev/tcp/127.0.0.1/8880' 2>/dev/null
+  fi
+  [ -z "${CAPTURE:-}" ] || { pid_start capture "$STATE/capture.log" ip netns exec "$NS_CL" tcpdump -U -i any -w "$STATE/capture.pcap"; sleep 1; }
+  prepare
+}
+
+# Brings them together, or, where they must not come together, gives them the time to.
+scenario_connect() {
+  if [ "$OURS" = gateway ]; then
+    our_start gateway || return 1
+    swan cl --initiate --child net --timeout 20 >"$STATE/initiate.log" 2>&1
+  else
+    our_start client
+  fi
+  if [ -n "$REFUSED" ]; then
+    wait_for 10 refused || { say '  not refused'; return 1; }
+    not connected || { say '  connected, and should not have'; return 1; }
+  else
+    wait_for 20 connected || { say '  not connected'; return 1; }
+  fi
+}
+connected() {
+  case $PEER in
+    guest) has "$GUEST/console" 'INSTALLED' ;;
+    *) swan_established $SWAN_SIDE && [ "$(swan_children $SWAN_SIDE)" = 1 ] ;;
+  esac && [ -n "$(client_address)" ]
+}
+refused() {
+  if [ "$OURS" = client ] && [ -z "$REFERENCE" ]; then not pid_alive ours; else has "$STATE/initiate.log" failed; fi
+}
+
+our_start() {
+  if [ -n "$REFERENCE" ]; then
+    local SWAN_CHARON=$REFERENCE_CHARON SWAN_PASSWORD=$OUR_PASSWORD SWAN_PSK=$PSK
+    if [ "$1" = client ]; then swan_client; else swan_gateway; fi
+    swan_start $OUR_SIDE "$OUR_NS"
+    [ "$1" = gateway ] || swan cl --initiate --child net --timeout 20 >"$STATE/initiate.log" 2>&1
+  else
+    adit_start "$1" "$OUR_NS"
+    [ "$1" = client ] || wait_for 10 our_gateway_ready || { say '  our gateway did not start'; return 1; }
+  fi
+}
+REFERENCE_CHARON=''
+our_gateway_ready() { in_gw ss -Hlun "sport = :4500" | grep -q . && in_gw ip link show adit0 >/dev/null 2>&1; }
+
+# The virtual address, as the client's own interfaces show it.
+client_address() { in_cl ip -4 -o addr show 2>/dev/null | grep -oE '10\.99\.0\.[0-9]+' | head -1; }
+
+ping_both_ways() {
+  local address; address=$(client_address)
+  in_cl ping -c 3 -i 0.2 -W 2 -q -I "$address" $IP_PROTECTED >"$STATE/ping.log" 2>&1 ||
+    { say '  no ping from client to gateway'; return 1; }
+  if [ "$PEER" = guest ]; then
+    wait_for 10 has "$GUEST/console" GUEST-PING-OK || { say '  no ping from gateway to client'; return 1; }
+  else
+    in_gw ping -c 3 -i 0.2 -W 2 -q -I $IP_PROTECTED "$address" >>"$STATE/ping.log" 2>&1 ||
+      { say '  no ping from gateway to client'; return 1; }
+  fi
+}
+
+# Packets of every kind of length through the tunnel, the largest in fragments.
+ping_sizes() {
+  local address size; address=$(client_address)
+  for size in 0 1 15 16 17 255 1000 1371 1372 1373 4000 8900; do
+    in_cl ping -c 2 -i 0.1 -W 2 -q -s $size -I "$address" $IP_PROTECTED >>"$STATE/ping.log" 2>&1 ||
+      { say "  no answer to a ping of $size bytes"; return 1; }
+  done
+}
+
+# Pings fifty times a second both ways while COMMAND runs. No packet may be lost.
+ping_while() { # COMMAND...
+  local address lost=0 a b; address=$(client_address)
+  ip netns exec "$NS_CL" ping -i 0.02 -W 2 -q -I "$address" $IP_PROTECTED >"$STATE/flow.cl" 2>&1 & a=$!
+  ip netns exec "$NS_GW" ping -i 0.02 -W 2 -q -I $IP_PROTECTED "$address" >"$STATE/flow.gw" 2>&1 & b=$!
+  "$@"; local status=$?
+  kill -INT $a $b; wait $a $b
+  # Interrupted, ping may count the echo that was under way as lost: one, not more.
+  local file
+  for file in "$STATE"/flow.{cl,gw}; do
+    local sent received
+    read -r sent received < <(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' "$file")
+    [ "${sent:-0}" -gt 100 ] && [ $((sent - received)) -le 1 ] || { say "  $(tail -3 "$file" | head -2 | tr '\n' ' ')"; lost=1; }
+  done
+  [ $lost = 0 ] && return $status
+}
+
+scenario_delete() {
+  if [ "$DELETE_BY" = peer ]; then
+    swan $SWAN_SIDE --terminate --ike "$([ $SWAN_SIDE = gw ] && echo rw || echo home)" --timeout 10 >"$STATE/terminate.log" 2>&1 ||
+      { say '  strongSwan could not delete the IKE_SA'; return 1; }
+    # charon says "IKE_SA deleted" only when the answer to its DELETE came.
+    wait_for 5 swan_log_has 'IKE_SA deleted' || { say '  no answer to the DELETE'; return 1; }
+    if [ "$OURS" = client ] && [ -z "$REFERENCE" ]; then wait_for 10 not pid_alive ours || { say '  our client goes on'; return 1; }; fi
+    [ "$OURS" = client ] || our_stop || return 1
+  else
+    our_stop || return 1
+    wait_for 5 swan_log_has 'received DELETE for IKE_SA' || { say '  no DELETE arrived'; return 1; }
+  fi
+  wait_for 5 nothing_left || { say '  strongSwan still has an SA'; return 1; }
+}
+our_stop() {
+  if [ -n "$REFERENCE" ]; then
+    swan $OUR_SIDE --terminate --ike "$([ $OUR_SIDE = gw ] && echo rw || echo home)" >"$STATE/terminate.log" 2>&1
+    pid_stop $OUR_SIDE
+  else adit_stop; fi
+}
+swan_log_has() { has "$STATE/$SWAN_SIDE/log" "$1"; }
+nothing_left() {
+  case $PEER in
+    guest) grep GUEST-SAS "$GUEST/console" | tail -1 | grep -q 'GUEST-SAS 0' ;;
+    *) not swan_established $SWAN_SIDE ;;
+  esac
+}
+
+scenario_logs() { # LINES
+  local file
+  for file in "$STATE"/ours/log "$STATE"/{gw,cl}/log "$STATE"/initiate.log; do
+    [ -s "$file" ] && { echo "--- $file"; tail -n "$1" "$file"; }
+  done
+}
