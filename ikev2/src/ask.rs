@@ -210,6 +210,10 @@ impl Deny {
     pub fn reason(&self) -> &str {
         &self.0
     }
+
+    pub(crate) fn into_reason(self) -> Cow<'static, str> {
+        self.0
+    }
 }
 
 /// Answer to [`Ask::Accept`]. To refuse openly, [`Deny`]: the stranger is sent NO_PROPOSAL_CHOSEN.

@@ -4,7 +4,6 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use adit_platform::{Instant, Rng};
 
@@ -13,8 +12,8 @@ use crate::error::{Error, Misbehaviour, Resource, Stray, TimedOut};
 use crate::fragment::{self, Reassembly};
 use crate::keys::{OpenError, Protector, SealError};
 use crate::wire::{
-    DecodeError, DecodeErrorKind, ExchangeType, Flags, Fragment, Header, IkeSpi, Message,
-    PayloadType, Payloads,
+    DecodeError, DecodeErrorKind, ExchangeType, Flags, Header, IkeSpi, Message, PayloadType,
+    Payloads,
 };
 
 /// The datagrams of one message, without non-ESP marker; shared by what is queued and what is kept for
@@ -118,6 +117,7 @@ pub(crate) struct Channel {
     fragment_size: Option<usize>,
     next_request: u32,
     outstanding: Option<Outstanding>,
+    has_exchanged: bool,
     expected_request: u32,
     /// The request that waits for our response.
     in_progress: Option<ExchangeType>,
@@ -141,6 +141,7 @@ impl Channel {
             fragment_size,
             next_request,
             outstanding: None,
+            has_exchanged: false,
             expected_request,
             in_progress: None,
             last_response: None,
@@ -151,6 +152,26 @@ impl Channel {
 
     pub(crate) fn spis(&self) -> Spis {
         self.spis
+    }
+
+    /// The longest datagram, if the peer can reassemble what is fragmented.
+    pub(crate) fn fragment_size(&self) -> Option<usize> {
+        self.fragment_size
+    }
+
+    /// True if the peer may still ask for our last response again.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.last_response.is_some()
+    }
+
+    /// True if a request of ours was answered.
+    pub(crate) fn has_exchanged(&self) -> bool {
+        self.has_exchanged
+    }
+
+    /// Gives up the outstanding request.
+    pub(crate) fn forget_request(&mut self) {
+        self.outstanding = None;
     }
 
     /// True if a request can be sent: the window is one.
@@ -233,6 +254,7 @@ impl Channel {
         };
         if is_response {
             self.outstanding = None;
+            self.has_exchanged = true;
             self.next_request = header.message_id.wrapping_add(1);
             self.responses = Reassembly::default();
         } else {

@@ -78,3 +78,16 @@ pub struct ChildSa {
     /// When it is renewed and when it ends, for those who count bytes or packets besides.
     pub lifetime: Lifetime,
 }
+
+impl ChildSa {
+    /// A copy without keying material.
+    pub(crate) fn without_keys(&self) -> Self {
+        Self {
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            keymat_in: Secret::copy_from(&[]),
+            keymat_out: Secret::copy_from(&[]),
+            ..*self
+        }
+    }
+}

@@ -61,6 +61,12 @@ pub struct EndpointConfig {
     /// Whether RFC 7427 signatures are announced and used. Without them, the legacy methods of RFC 7296
     /// and RFC 4754 remain. Default: yes.
     pub signature_authentication: bool,
+    /// The schemes that are announced as a responder (SIGNATURE_HASH_ALGORITHMS), before it is known which
+    /// [`PeerConfig::signature_schemes`] apply. Default: all but the SHA-1 one.
+    pub signature_schemes: Vec<SignatureScheme>,
+    /// As a responder, pretend that there is a NAT, so that ESP is encapsulated in UDP on any path.
+    /// Default: no. An initiator goes by [`PeerConfig::force_encapsulation`].
+    pub force_encapsulation: bool,
     /// Whether RFC 7383 fragmentation is announced and used. Default: yes.
     pub fragmentation: bool,
     /// The longest UDP payload that is sent before a message is fragmented, in bytes. Default: 1232,
@@ -88,6 +94,8 @@ impl Default for EndpointConfig {
             half_open_timeout: Duration::from_secs(30),
             ask_timeout: Duration::from_secs(120),
             signature_authentication: true,
+            signature_schemes: default_schemes(),
+            force_encapsulation: false,
             fragmentation: true,
             fragment_size: 1232,
             max_eap_rounds: 64,
@@ -189,7 +197,8 @@ pub struct PeerConfig {
     /// The peer's port with the non-ESP marker, to which an initiator moves when there is a NAT.
     /// Default: 4500.
     pub remote_nat_t_port: u16,
-    /// Pretend that there is a NAT, so that ESP is encapsulated in UDP on any path. Default: no.
+    /// As an initiator, pretend that there is a NAT, so that ESP is encapsulated in UDP on any path.
+    /// Default: no.
     pub force_encapsulation: bool,
     /// When the IKE SA is renewed and when it ends.
     pub lifetime: Lifetime,

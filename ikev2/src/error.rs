@@ -6,6 +6,7 @@ use core::fmt;
 use adit_platform::kex::KexError;
 use adit_platform::rng::RngError;
 
+use crate::ask::{ChildRefusal, Deny};
 use crate::wire::{DecodeError, NotifyType, PayloadType};
 
 /// Why a datagram was dropped, a request refused or an SA closed.
@@ -111,6 +112,8 @@ pub enum Incompatible {
     Mode,
     /// A configuration payload was needed and not given.
     Configuration,
+    /// The peer needs a child SA with every IKE SA: it does not know RFC 6023.
+    Childless,
 }
 
 /// Why the peer is not believed to be who it says it is.
@@ -144,6 +147,10 @@ pub enum Denied {
     },
     /// The ask of this name was not answered by its deadline.
     ByDeadline(&'static str),
+    /// The stranger was not let in now: it is not answered, or has to return a cookie first.
+    Ignored,
+    /// The peer may have no child SA.
+    Child(ChildRefusal),
     /// The endpoint is not configured to answer strangers.
     NotResponding,
 }
@@ -194,8 +201,8 @@ pub enum Stray {
     UnexpectedResponse,
     /// The request is being worked on already; its answer will follow.
     InProgress,
-    /// The message carries a cookie that is wrong or too old.
-    StaleCookie,
+    /// A first message without a good cookie; the sender was told the cookie.
+    CookieDemanded,
     /// Part of a fragmented message; the rest is awaited.
     Fragment,
 }
@@ -223,6 +230,13 @@ pub enum CommandError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StaleTicket;
 
+impl Denied {
+    /// What a denied ask comes to.
+    pub(crate) fn of(ask: &'static str, deny: Deny) -> Self {
+        Self::ByAnswer { ask, reason: deny.into_reason() }
+    }
+}
+
 impl Error {
     /// The error notification that tells the peer, if it is to be told: RFC 7296 section 2.21 and 3.10.1.
     ///
@@ -242,9 +256,9 @@ impl Error {
                 Incompatible::KeyExchangeGroup => NotifyType::INVALID_KE_PAYLOAD,
                 Incompatible::TrafficSelectors => NotifyType::TS_UNACCEPTABLE,
                 Incompatible::MajorVersion(_) => NotifyType::INVALID_MAJOR_VERSION,
-                Incompatible::AuthMethod | Incompatible::SignatureScheme => {
-                    NotifyType::AUTHENTICATION_FAILED
-                }
+                Incompatible::AuthMethod
+                | Incompatible::SignatureScheme
+                | Incompatible::Childless => NotifyType::AUTHENTICATION_FAILED,
                 Incompatible::Configuration => NotifyType::FAILED_CP_REQUIRED,
             },
             Self::Authentication(_) | Self::Denied(_) => NotifyType::AUTHENTICATION_FAILED,
@@ -316,6 +330,7 @@ impl fmt::Display for Incompatible {
             Self::SignatureScheme => f.write_str("no signature scheme"),
             Self::Mode => f.write_str("tunnel or transport mode"),
             Self::Configuration => f.write_str("configuration payload"),
+            Self::Childless => f.write_str("an IKE SA without children"),
         }
     }
 }
@@ -338,6 +353,8 @@ impl fmt::Display for Denied {
         match self {
             Self::ByAnswer { ask, reason } => write!(f, "{ask} was denied: {reason}"),
             Self::ByDeadline(ask) => write!(f, "{ask} was not answered by its deadline"),
+            Self::Ignored => f.write_str("the stranger was not let in"),
+            Self::Child(why) => write!(f, "the peer may have no child SA: {why:?}"),
             Self::NotResponding => f.write_str("this endpoint does not answer strangers"),
         }
     }
@@ -375,7 +392,7 @@ impl fmt::Display for Stray {
             Self::OutsideWindow => "message ID outside of the window",
             Self::UnexpectedResponse => "a response to nothing that was asked",
             Self::InProgress => "a copy of a request that is being worked on",
-            Self::StaleCookie => "a cookie that is wrong or too old",
+            Self::CookieDemanded => "a first message without a good cookie, which was sent back",
             Self::Fragment => "a fragment whose siblings are awaited",
         })
     }

@@ -8,15 +8,20 @@ mod ask;
 mod channel;
 mod child;
 mod config;
+mod cookie;
+mod endpoint;
 mod error;
 mod established;
 mod event;
 mod fragment;
+mod handshake;
 mod identity;
 mod keys;
 mod limits;
 pub mod negotiate;
 mod path;
+mod routing;
+mod timers;
 pub mod wire;
 
 pub use ask::{
@@ -27,6 +32,7 @@ pub use child::{ChildId, ChildSa, Mode};
 pub use config::{
     ChildConfig, EndpointConfig, Lifetime, LocalAuth, PeerConfig, RemoteAuth, Retransmission, Shard,
 };
+pub use endpoint::{Disposition, Endpoint, Transmit};
 pub use error::{
     AuthError, CommandError, Denied, Error, Incompatible, Misbehaviour, Resource, StaleTicket,
     Stray, TimedOut,

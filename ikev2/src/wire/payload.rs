@@ -400,6 +400,12 @@ singular! {
     eap: Eap(Eap<'a>);
 }
 
+impl<'a> Extend<Payload<'a>> for Payloads<'a> {
+    fn extend<I: IntoIterator<Item = Payload<'a>>>(&mut self, payloads: I) {
+        self.0.extend(payloads);
+    }
+}
+
 impl<'a> From<Vec<Payload<'a>>> for Payloads<'a> {
     fn from(payloads: Vec<Payload<'a>>) -> Self {
         Self(payloads)
