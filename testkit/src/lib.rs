@@ -11,9 +11,11 @@
 //! | [`der`] | a writer of DER |
 //! | [`alloc`] | a global allocator that counts |
 //! | [`radius_server`] | a RADIUS server with users, EAP-MSCHAPv2 and PAP |
+//! | [`data`] | test data that lies beside the repository |
 //! | [`mutate`] | truncations, lying length fields, flipped bits and noise, from one valid message |
 
 pub mod alloc;
+pub mod data;
 pub mod der;
 pub mod insecure;
 pub mod mutate;

@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn only_the_account_is_hashed() {
-        for user in [&b"DOMAIN\\User"[..], b"DOMAIN\\\\User"] {
-            assert_eq!(Exchange { user, ..EXCHANGE }.challenge_hash(), EXCHANGE.challenge_hash());
-        }
+        let user = br"DOMAIN\User";
+        let with_domain = Exchange { user, ..EXCHANGE }.challenge_hash();
+        assert_eq!(with_domain, EXCHANGE.challenge_hash());
     }
 
     #[test]

@@ -26,7 +26,14 @@ pub const MAX_PASSWORD_CHARS: usize = 256;
 pub const MAX_NAME_LEN: usize = 256;
 
 /// The account of `DOMAIN\account`: only that is part of what is hashed, RFC 2759 section 8.2.
+///
+/// It begins behind the first backslash, as other implementations have it.
+///
+/// ```
+/// assert_eq!(adit_eap::mschapv2::account(br"CORP\alice"), b"alice");
+/// assert_eq!(adit_eap::mschapv2::account(b"alice"), b"alice");
+/// ```
 pub fn account(name: &[u8]) -> &[u8] {
-    let start = name.iter().rposition(|octet| *octet == b'\\').map_or(0, |at| at + 1);
+    let start = name.iter().position(|octet| *octet == b'\\').map_or(0, |at| at + 1);
     name.get(start..).unwrap_or(name)
 }
