@@ -139,6 +139,31 @@ impl Authenticator {
         self.request(State::ExpectIdentity, Type::IDENTITY, &[])
     }
 
+    /// Begins with the answer to an Identity Request that somebody else has sent: a pass-through (RFC 3748
+    /// section 2.3), to which this authenticator is the server. The first Request is of the first method
+    /// and its Identifier follows that of `response`.
+    ///
+    /// # Errors
+    /// [`Misuse::AlreadyStarted`], or why `response` is no Identity Response that is accepted.
+    pub fn start_with_response(
+        &mut self,
+        response: &[u8],
+        rng: &mut dyn Rng,
+    ) -> Result<AuthenticatorStep, Error> {
+        if !matches!(self.state, State::ExpectStart) {
+            return Err(Error::Misuse(Misuse::AlreadyStarted));
+        }
+        let packet = Packet::parse(response)?;
+        let Body::Response(response) = packet.body else {
+            return Err(Error::Misbehaved(Misbehaved::WrongDirection));
+        };
+        if response.kind != Type::IDENTITY {
+            return Err(Error::Misbehaved(Misbehaved::UnexpectedType(response.kind)));
+        }
+        self.identifier = packet.identifier;
+        self.identify(response, rng)
+    }
+
     /// Takes one packet from the peer.
     ///
     /// # Errors
@@ -158,13 +183,7 @@ impl Authenticator {
             _ => {}
         }
         match (self.state, response.kind) {
-            (State::ExpectIdentity, Type::IDENTITY) => {
-                if response.data.len() > MAX_IDENTITY_LEN {
-                    return Err(Error::Misbehaved(Misbehaved::IdentityTooLong));
-                }
-                self.identity = Some(response.data.to_vec());
-                self.offer(0, rng)
-            }
+            (State::ExpectIdentity, Type::IDENTITY) => self.identify(response, rng),
             (State::ExpectChoice { .. }, Type::NAK) => self.handle_nak(response, rng),
             (State::ExpectChoice { index } | State::ExpectResponse { index }, _) => {
                 self.handle_method(index, response, rng)
@@ -190,6 +209,18 @@ impl Authenticator {
         let (method, mut cx) = self.method(index, rng)?;
         let outcome = method.answer(answer, &mut cx)?;
         self.apply(index, outcome)
+    }
+
+    fn identify(
+        &mut self,
+        response: Message<'_>,
+        rng: &mut dyn Rng,
+    ) -> Result<AuthenticatorStep, Error> {
+        if response.data.len() > MAX_IDENTITY_LEN {
+            return Err(Error::Misbehaved(Misbehaved::IdentityTooLong));
+        }
+        self.identity = Some(response.data.to_vec());
+        self.offer(0, rng)
     }
 
     /// A Nak answers an offer and lists what the peer would use instead, RFC 3748 section 5.3.1. The

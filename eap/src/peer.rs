@@ -30,8 +30,10 @@ pub struct Peer {
     max_rounds: u32,
     rounds: u32,
     state: State,
-    /// The last answered Request's Identifier and the Response, to be repeated (RFC 3748 section 4.1).
-    last: Option<(u8, Vec<u8>)>,
+    /// The last Request that was not discarded.
+    request: Vec<u8>,
+    /// The last Response and its Identifier.
+    response: Option<(u8, Vec<u8>)>,
     /// What was last answered with a Nak.
     refused: Option<Type>,
     notifications: Vec<String>,
@@ -82,7 +84,8 @@ impl Peer {
             max_rounds: DEFAULT_MAX_ROUNDS,
             rounds: 0,
             state: State::ExpectMethod,
-            last: None,
+            request: Vec::new(),
+            response: None,
             refused: None,
             notifications: Vec::new(),
         }
@@ -99,12 +102,26 @@ impl Peer {
     /// # Errors
     /// The packet was discarded and nothing has changed.
     pub fn handle(&mut self, packet: &[u8], rng: &mut dyn Rng) -> Result<PeerStep, Error> {
-        let packet = Packet::parse(packet)?;
+        let octets = packet;
+        let packet = Packet::parse(octets)?;
         if matches!(self.state, State::Ended) {
             return Err(Error::Misbehaved(Misbehaved::AfterEnd));
         }
         match packet.body {
-            Body::Request(request) => self.handle_request(packet.identifier, request, rng),
+            Body::Request(request) => {
+                // A retransmitted Request gets the same Response again, RFC 3748 section 4.1. A server
+                // behind a pass-through may by chance begin with the Identifier that the pass-through
+                // has used, so that the octets have to be the same, too.
+                if let Some((_, response)) = &self.response
+                    && self.request == octets
+                    && !matches!(self.state, State::ExpectAnswer { .. })
+                {
+                    return Ok(PeerStep::Respond(response.clone()));
+                }
+                let step = self.handle_request(packet.identifier, request, rng)?;
+                self.request = octets.to_vec();
+                Ok(step)
+            }
             Body::Response(_) => Err(Error::Misbehaved(Misbehaved::WrongDirection)),
             Body::Success => self.handle_success(packet.identifier),
             Body::Failure => self.handle_failure(packet.identifier),
@@ -141,12 +158,6 @@ impl Peer {
         request: Message<'_>,
         rng: &mut dyn Rng,
     ) -> Result<PeerStep, Error> {
-        // A retransmitted Request gets the same Response again, RFC 3748 section 4.1.
-        if let Some((last, response)) = &self.last
-            && *last == identifier
-        {
-            return Ok(PeerStep::Respond(response.clone()));
-        }
         if matches!(self.state, State::ExpectAnswer { .. }) {
             return Err(Error::Misbehaved(Misbehaved::WhileAsking));
         }
@@ -261,7 +272,7 @@ impl Peer {
     /// Success and Failure repeat the Identifier of the last Response, RFC 3748 section 4.2. Before
     /// the first Response any will do.
     fn check_identifier(&self, identifier: u8) -> Result<(), Error> {
-        match &self.last {
+        match &self.response {
             Some((last, _)) if *last != identifier => {
                 Err(Error::Misbehaved(Misbehaved::IdentifierMismatch))
             }
@@ -293,7 +304,7 @@ impl Peer {
 
     fn respond(&mut self, identifier: u8, message: Message<'_>) -> Result<PeerStep, Error> {
         let packet = Packet { identifier, body: Body::Response(message) }.encode()?;
-        self.last = Some((identifier, packet.clone()));
+        self.response = Some((identifier, packet.clone()));
         Ok(PeerStep::Respond(packet))
     }
 

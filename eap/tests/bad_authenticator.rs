@@ -142,6 +142,21 @@ fn check(id: &str, packets: &[Vec<u8>], want: Want) {
     }
 }
 
+#[test]
+fn another_request_with_the_same_identifier_is_another_request() {
+    // A server behind a pass-through does not always know which Identifier that one has used.
+    let mut rng = SeededRng::new(3);
+    let method = mschapv2::Peer::new("alice", Some(Credential::password("x"))).unwrap();
+    let mut peer = Peer::new("alice", vec![Box::new(method)]);
+    let challenge = unhex("010a001d1a010a001810101112131415161718191a1b1c1d1e1f737276");
+    let identity = peer.handle(&[1, 10, 0, 5, 1], &mut rng).unwrap();
+    let PeerStep::Respond(proof) = peer.handle(&challenge, &mut rng).unwrap() else { panic!() };
+    assert_eq!(proof[4..6], [26, 2]);
+    // And a repeated one is not: no second proof is made of it.
+    assert_eq!(peer.handle(&challenge, &mut rng), Ok(PeerStep::Respond(proof)));
+    assert_ne!(peer.handle(&[1, 10, 0, 5, 1], &mut rng).ok(), Some(identity));
+}
+
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)

@@ -28,7 +28,7 @@ impl Server {
     fn challenged(retries: u8) -> Self {
         let mut server = Self::start(retries);
         let identity = server.response(b"\x01alice");
-        server.send(&identity).unwrap();
+        let _ = server.send(&identity).unwrap();
         assert_eq!(server.request[4..6], [26, 1]);
         server
     }
@@ -139,7 +139,7 @@ fn naks_end_or_are_discarded_and_never_loop() {
     // S10: the method has begun, RFC 3748 section 5.3.1.
     let mut server = Server::challenged(1);
     let wrong = server.peer_response("alice", "bad");
-    server.send(&wrong).unwrap();
+    let _ = server.send(&wrong).unwrap();
     let late = server.response(&[3, 13]);
     assert_eq!(server.send(&late), Err(Error::Misbehaved(Misbehaved::UnexpectedNak)));
     // An Expanded Nak answers expanded Requests only, RFC 3748 section 5.3.2.
@@ -153,6 +153,26 @@ fn a_nak_before_the_identity_is_discarded() {
     let mut server = Server::start(0);
     let nak = server.response(&[3, 26]);
     assert_eq!(server.send(&nak), Err(Error::Misbehaved(Misbehaved::UnexpectedNak)));
+}
+
+#[test]
+fn a_server_behind_a_pass_through_goes_on_from_the_identity() {
+    let mut rng = SeededRng::new(1);
+    let new = || Authenticator::new(vec![Box::new(mschapv2::Authenticator::new("gw"))]).unwrap();
+    for identifier in [0, 7, 255] {
+        let mut server = new();
+        let identity = [&[2, identifier, 0, 10, 1][..], b"alice"].concat();
+        let step = server.start_with_response(&identity, &mut rng).unwrap();
+        let AuthenticatorStep::Request(request) = step else { panic!("{step:?}") };
+        // Not the Identifier of the Request before, RFC 3748 section 4.1.
+        assert_eq!(request[..2], [1, identifier.wrapping_add(1)]);
+        assert_eq!(server.identity(), Some(&b"alice"[..]));
+    }
+    for bad in [&[1, 0, 0, 6, 1, b'a'][..], &[2, 0, 0, 6, 26, 3], &[2, 0, 0, 5], &[3, 0, 0, 4]] {
+        let mut server = new();
+        assert!(server.start_with_response(bad, &mut rng).is_err());
+        assert!(server.start(&mut rng).is_ok());
+    }
 }
 
 #[test]
@@ -221,14 +241,14 @@ fn success_is_not_claimed_by_the_peer() {
     // S21: after a wrong password that may be tried again.
     let mut server = Server::challenged(1);
     let wrong = server.peer_response("alice", "bad");
-    server.send(&wrong).unwrap();
+    let _ = server.send(&wrong).unwrap();
     assert_eq!(server.request[5], 4);
     let success = server.response(&[26, 3]);
     server.fails(&success, unexpected);
     // And after one that may not.
     let mut server = Server::challenged(0);
     let wrong = server.peer_response("alice", "bad");
-    server.send(&wrong).unwrap();
+    let _ = server.send(&wrong).unwrap();
     let success = server.response(&[26, 3]);
     server.fails(&success, Error::Rejected(Rejected::WrongCredential));
     // S20: Failure before any proof.
@@ -258,7 +278,7 @@ fn an_unknown_user_looks_like_a_wrong_password() {
     let text = |answer: Option<Credential>| {
         let mut server = Server::challenged(0);
         let packet = server.peer_response("nobody", "x");
-        server.machine.handle(&packet, &mut server.rng).unwrap();
+        let _ = server.machine.handle(&packet, &mut server.rng).unwrap();
         server.machine.answer(answer, &mut server.rng).unwrap()
     };
     assert_eq!(text(None), text(Some(Credential::password("y"))));
@@ -273,7 +293,7 @@ fn an_unknown_user_looks_like_a_wrong_password() {
         else {
             panic!()
         };
-        server.machine.handle(&packet, &mut server.rng).unwrap();
+        let _ = server.machine.handle(&packet, &mut server.rng).unwrap();
         server.machine.answer(None, &mut server.rng).unwrap()
     };
     let AuthenticatorStep::Request(request) = zeros else { panic!("{zeros:?}") };
@@ -289,7 +309,7 @@ fn tries_and_rounds_are_bounded() {
         let text = String::from_utf8_lossy(&server.request[9..]).into_owned();
         assert!(text.contains(if more { "E=691 R=1 C=" } else { "E=691 R=0" }), "{text}");
         // Our peer answers a Failure by giving up, so make a Challenge of it to answer again.
-        let challenge = text.split_once("C=").unwrap().1[..32].as_bytes().chunks(2);
+        let challenge = text.split_once("C=").unwrap().1.as_bytes()[..32].chunks(2);
         let digits = challenge.map(|d| u8::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap());
         let id = server.request[6];
         let body: Vec<u8> = [26, 1, id, 0, 21, 16].into_iter().chain(digits).collect();

@@ -252,3 +252,123 @@ fn sign(packet: &mut [u8], secret: &Secret) {
         field.copy_from_slice(&tag);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hex_literal::hex;
+
+    /// RFC 2865 section 7 and RFC 5997 section 6.
+    const SECRET: &[u8] = b"xyzzy5461";
+
+    fn verify(request: &[u8], reply: &[u8]) -> Result<(), Error> {
+        let (request, reply) = (Packet::parse(request)?, Packet::parse(reply)?);
+        let secret = Secret::copy_from(SECRET);
+        let policy = MessageAuthenticator::OnlyWithEap;
+        verify_reply(&reply, request.authenticator(), &secret, policy)
+    }
+
+    fn password(request: &[u8]) -> Vec<u8> {
+        let request = Packet::parse(request).unwrap();
+        let hidden = request.attributes().one(AttributeType::USER_PASSWORD).unwrap().unwrap();
+        let secret = Secret::copy_from(SECRET);
+        let revealed = reveal_password(&hidden, request.authenticator(), &secret).unwrap();
+        let again = hide_password(revealed.expose(), request.authenticator(), &secret).unwrap();
+        assert_eq!(again, hidden.value);
+        revealed.expose().to_vec()
+    }
+
+    #[test]
+    fn rfc_2865_section_7_1() {
+        let request = hex!(
+            "010000380f403f9473978057bd83d5cb98f4227a01066e656d6f02120dbe708d93d413ce"
+            "3196e43f782a0aee0406c0a80110050600000003"
+        );
+        let reply =
+            hex!("0200002686fe220e7624ba2a1005f6bf9b55e0b20606000000010f06000000000e06c0a80103");
+        assert_eq!(password(&request), b"arctangent");
+        assert_eq!(verify(&request, &reply), Ok(()));
+        for at in 0..reply.len() {
+            let mut bent = reply;
+            bent[at] ^= 1;
+            assert!(verify(&request, &bent).is_err(), "octet {at}");
+        }
+    }
+
+    #[test]
+    fn rfc_2865_section_7_3() {
+        let request = hex!(
+            "01020039f3a47a1f6a6d76710b947ab93041a03901076d6f707379021233657573778289"
+            "b570885e15084825c50406c0a80110050600000007"
+        );
+        let challenge = hex!(
+            "0b02004e36f3c8764ae8c71157403c0c71ff9c4512304368616c6c656e67652033323736"
+            "393433302e2020456e74657220726573706f6e73652061742070726f6d70742e180a3332373639343330"
+        );
+        // As printed the State of the second request says 16 octets, of which 10 are there.
+        let printed = hex!(
+            "01030043b122556d428a13d0d6253807c457ecf001076d6f7073790212692c1f205fc081"
+            "b919b95195f561a5810406c0a8011005060000000718103332373639343330"
+        );
+        let mut corrected = printed;
+        corrected[58] = 10;
+        let reject = hex!("03030014a42f4fca45916c4e09c8340f9e746aa0");
+        assert_eq!(password(&request), b"challenge");
+        assert_eq!(verify(&request, &challenge), Ok(()));
+        let offset = 57;
+        let expected = Error::Malformed { what: Malformed::AttributeLength, offset };
+        assert_eq!(Packet::parse(&printed), Err(expected));
+        assert_eq!(password(&corrected), b"99101462");
+        assert_eq!(verify(&corrected, &reject), Ok(()));
+    }
+
+    #[test]
+    fn rfc_5997_section_6_1() {
+        let request =
+            hex!("0cda00268a54f4686fb394c52866e302185d062350125a665e2e1e8411f3e243822097c84fa3");
+        let reply = hex!("02da0014ef0d552a4bf2d693ec2b6fe8b5411d66");
+        let secret = Secret::copy_from(SECRET);
+        assert_eq!(verify_request(&Packet::parse(&request).unwrap(), &secret), Ok(()));
+        assert_eq!(verify(&request, &reply), Ok(()));
+        let authenticator = hex!("8a54f4686fb394c52866e302185d0623");
+        let (code, none) = (Code::STATUS_SERVER, Attributes::EMPTY);
+        let ours = seal_request(code, 0xda, &authenticator, none, None, &secret).unwrap();
+        assert_eq!(ours, request);
+    }
+
+    #[test]
+    fn passwords_of_every_length() {
+        let secret = Secret::copy_from(b"testing123");
+        let authenticator = core::array::from_fn(|at| at as u8);
+        let hide = |password: &[u8]| hide_password(password, &authenticator, &secret);
+        assert_eq!(hide(b"").unwrap(), hex!("96ee09ca74fd7a1a104607240014828b"));
+        assert_eq!(hide(b"a").unwrap(), hex!("f7ee09ca74fd7a1a104607240014828b"));
+        assert_eq!(hide(b"0123456789abcdef").unwrap(), hex!("a6df3bf940c84c2d287f66466370e7ed"));
+        assert_eq!(
+            hide(b"0123456789abcdefg").unwrap(),
+            hex!("a6df3bf940c84c2d287f66466370e7ed65a814dea05f4f990007505920bd8742")
+        );
+        assert_eq!(hide(&[b'x'; 128]).unwrap().len(), 128);
+        assert_eq!(hide(&[b'x'; 129]), Err(Error::Misuse(Misuse::PasswordTooLong)));
+    }
+
+    #[test]
+    fn what_is_sealed_verifies() {
+        let secret = Secret::copy_from(SECRET);
+        let mut list = AttributeList::new();
+        list.push_eap(&[7; 600]).unwrap();
+        let request =
+            seal_request(Code::ACCESS_REQUEST, 9, &[5; 16], list.view(), None, &secret).unwrap();
+        let parsed = Packet::parse(&request).unwrap();
+        assert_eq!(verify_request(&parsed, &secret), Ok(()));
+        assert_eq!(parsed.attributes().eap(), Ok(Some([7; 600].to_vec())));
+        let first = parsed.attributes().iter().next().unwrap().kind;
+        assert_eq!(first, AttributeType::MESSAGE_AUTHENTICATOR);
+        let reply = seal_reply(Code::ACCESS_CHALLENGE, 9, &[5; 16], list.view(), &secret).unwrap();
+        let reply = Packet::parse(&reply).unwrap();
+        let policy = MessageAuthenticator::Required;
+        assert_eq!(verify_reply(&reply, &[5; 16], &secret, policy), Ok(()));
+        let wrong = verify_reply(&reply, &[6; 16], &secret, policy);
+        assert_eq!(wrong, Err(Error::Misbehaved(Misbehaved::ResponseAuthenticator)));
+    }
+}

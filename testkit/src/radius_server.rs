@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use adit_eap::packet::{Body, Message, Packet as EapPacket, Type};
 use adit_eap::{Authenticator, AuthenticatorAsk, AuthenticatorStep, Credential, mschapv2};
 use adit_platform::{Rng, Secret};
 use adit_radius::{AttributeList, AttributeType, Code, Packet, mppe, secure};
@@ -262,18 +261,13 @@ impl RadiusServer {
     ) -> Option<([u8; 16], Session, AuthenticatorStep)> {
         let method = mschapv2::Authenticator::new("radius.test").with_retries(self.retries);
         let mut authenticator = Authenticator::new(vec![Box::new(method)]).ok()?;
-        if !eap.is_empty() {
-            let Body::Response(Message { kind: Type::IDENTITY, data, .. }) =
-                EapPacket::parse(eap).ok()?.body
-            else {
-                return None;
-            };
-            if data != user_name {
-                return None;
-            }
-            authenticator = authenticator.with_identity(data);
-        }
-        let step = authenticator.start(&mut self.rng).ok()?;
+        let step = if eap.is_empty() {
+            authenticator.start(&mut self.rng).ok()?
+        } else {
+            let step = authenticator.start_with_response(eap, &mut self.rng).ok()?;
+            // FreeRADIUS rejects another User-Name than the Identity, too.
+            (authenticator.identity() == Some(user_name)).then_some(step)?
+        };
         let mut id = [0; 16];
         self.rng.fill(&mut id).ok()?;
         Some((id, Session { authenticator, user_name: user_name.to_vec() }, step))
