@@ -40,6 +40,8 @@ pub mod rustcrypto;
 // Parts of it complete the ring provider.
 #[cfg(all(feature = "ring", not(feature = "rustcrypto")))]
 mod rustcrypto;
+#[cfg(feature = "simd")]
+pub mod simd;
 
 pub use provider::Provider;
 pub use rng::Rng;
