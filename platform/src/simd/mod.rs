@@ -1,13 +1,14 @@
 //! The ring provider with AES-GCM of our own for short packets.
 //!
-//! ring prepares every packet as if it were long; at 64 bytes that costs twice what the processor
-//! needs. Here a packet of up to [`MAX_TEXT`] bytes is sealed and opened in registers, with the key schedule and
-//! the powers of the hash key kept in the key; a longer one goes to ring. Everything else of
-//! [`PROVIDER`] is ring's.
+//! ring prepares every packet as if it were long; at 64 bytes that costs three times what the
+//! processor needs. Here a packet of up to 512 bytes is sealed and opened in registers, with the key
+//! schedule and the powers of the hash key kept in the key, and a longer one goes to ring. Everything
+//! else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!
-//! The code is built for x86-64 and runs where the processor has AES-NI, PCLMULQDQ and AVX, which is asked once at
-//! run time; elsewhere [`PROVIDER`] does what [`crate::ring::PROVIDER`] does. Results are the same to
-//! the byte in any case.
+//! The code is for x86-64: one block per register where the processor has AES-NI, PCLMULQDQ and AVX,
+//! two where it has VAES and VPCLMULQDQ, which is asked at run time. Elsewhere, AArch64
+//! included, [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any
+//! case. A forged packet's text is overwritten with zeros.
 
 use crate::Provider;
 use crate::aead::Aead;

@@ -15,6 +15,8 @@ use core::arch::x86_64::{
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+mod wide;
+
 use crate::aead::NONCE_LEN;
 
 /// The longest associated data that [`Gcm`] takes, in bytes: one block. ESP's has 8 or 12 bytes.
@@ -25,12 +27,13 @@ const BLOCK: usize = 16;
 /// Blocks in a pass: enough to fill the AES unit's pipeline.
 const STRIDE: usize = 8;
 
-/// Powers of H: one for each block of text in a pass, one for the lengths, one for the associated data.
-const POWERS: usize = STRIDE + 2;
+/// Powers of H: one for each block of text in the widest pass, one for the lengths, one for the associated data.
+const POWERS: usize = wide::STRIDE + 2;
 
 /// An expanded key for `ROUNDS` rounds: 10 for AES-128, 14 for AES-256.
 ///
-/// Every function here needs the processor features that [`super::available`] asks for.
+/// Two forms of the code work on it: [`seal`](Self::seal) and [`open`](Self::open) on one block per
+/// register, and those of [`wide`] on two.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Gcm<const ROUNDS: usize> {
     /// The first `ROUNDS + 1` are in use.
@@ -49,6 +52,18 @@ struct Packet {
     aad: __m128i,
     /// The block of lengths that GHASH ends with, byte-reversed.
     lengths: __m128i,
+}
+
+impl Packet {
+    #[inline]
+    #[target_feature(enable = "ssse3,avx")]
+    fn new(nonce: &[u8; NONCE_LEN], aad: &[u8], text: &[u8]) -> Self {
+        Self {
+            nonce: load_partial(nonce),
+            aad: reverse(load_partial(aad)),
+            lengths: _mm_set_epi64x(aad.len() as i64 * 8, text.len() as i64 * 8),
+        }
+    }
 }
 
 impl Gcm<10> {
@@ -123,8 +138,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         text: &mut [u8],
         tag: &[u8; 16],
     ) -> bool {
-        let difference = _mm_xor_si128(self.run::<false>(nonce, aad, text), load(tag));
-        _mm_testz_si128(difference, difference) == 1
+        equal(self.run::<false>(nonce, aad, text), load(tag))
     }
 
     /// Encrypts or decrypts, and returns the tag of the ciphertext.
@@ -136,11 +150,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         aad: &[u8],
         text: &mut [u8],
     ) -> __m128i {
-        let packet = Packet {
-            nonce: load_partial(nonce),
-            aad: reverse(load_partial(aad)),
-            lengths: _mm_set_epi64x(aad.len() as i64 * 8, text.len() as i64 * 8),
-        };
+        let packet = Packet::new(nonce, aad, text);
         match text.len().div_ceil(BLOCK) {
             0 => self.one_pass::<SEAL, 0, 1>(&packet, text),
             1 => self.one_pass::<SEAL, 1, 2>(&packet, text),
@@ -282,6 +292,14 @@ impl Product {
 #[target_feature(enable = "avx")]
 fn modulus() -> __m128i {
     _mm_set_epi64x(0xc200_0000_0000_0000_u64 as i64, 1)
+}
+
+/// Compares in constant time.
+#[inline]
+#[target_feature(enable = "sse4.1,avx")]
+fn equal(a: __m128i, b: __m128i) -> bool {
+    let difference = _mm_xor_si128(a, b);
+    _mm_testz_si128(difference, difference) == 1
 }
 
 /// Exchanges the halves.
