@@ -41,6 +41,8 @@ pub(super) struct CreateChild {
     attempts: u8,
     /// The peer's rekey of the same child, if it came in the meantime.
     pub(super) peer_rekey: Option<PeerRekey<ChildId>>,
+    /// SPIs of the peer that it deleted in the meantime and that we do not know (yet).
+    pub(super) deleted_early: Vec<u32>,
 }
 
 /// What happens when the embedder has installed a child.
@@ -100,6 +102,7 @@ impl Established {
             tried: Vec::new(),
             attempts: task.attempts,
             peer_rekey: None,
+            deleted_early: Vec::new(),
         };
         self.send_create_child(host, sa, exchange, first)
     }
@@ -156,6 +159,15 @@ impl Established {
             return self.create_child_refused(now, host, sa, exchange, notify);
         }
         let CreateChild { spi_in, rekeys, .. } = exchange;
+        let granted = payloads.sa().and_then(|sa| sa.proposals.first()?.spi.child());
+        if granted.is_some_and(|spi| exchange.deleted_early.contains(&spi)) {
+            host.release_child_spi(spi_in);
+            self.emit(Event::ChildFailed(Error::RefusedByPeer(NotifyType::CHILD_SA_NOT_FOUND)));
+            if let Some(old) = rekeys {
+                self.delete_child_next(old, CloseReason::ByPeer);
+            }
+            return;
+        }
         match self.accept_child(now, host, sa, exchange, payloads) {
             Ok((child, is_redundant)) => {
                 // The peer will hear no more requests for the old child; its DELETE follows when the new

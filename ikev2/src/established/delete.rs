@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use adit_platform::Instant;
 
 use super::children::ChildState;
-use super::{Command, Established, Exchange, Host, SaRole, Task};
+use super::{Command, Established, Exchange, Host, MAX_CHILDREN, SaRole, Task};
 use crate::child::ChildId;
 use crate::error::Error;
 use crate::event::{CloseReason, Event};
@@ -101,7 +101,10 @@ impl Established {
         let mut gone = Vec::new();
         for delete in payloads.deletes().filter(|delete| delete.protocol == ProtocolId::ESP) {
             for spi in &delete.spis {
-                let Some(child) = self.children.by_spi_out(*spi) else { continue };
+                let Some(child) = self.children.by_spi_out(*spi) else {
+                    self.note_deleted_early(*spi);
+                    continue;
+                };
                 //= RFC 7296 section 1.4.1: if a node receives a delete request for SAs for which it has
                 //= already issued a delete request, the response MUST NOT include Delete payloads for them.
                 if child.state != ChildState::Deleting || !self.is_being_deleted(child.id) {
@@ -120,6 +123,18 @@ impl Established {
             self.child_gone(host, child, CloseReason::ByPeer);
         }
         Ok(())
+    }
+
+    /// The peer deletes a child that we do not know: perhaps the one that it has just granted, in a response
+    /// that this request has overtaken.
+    fn note_deleted_early(&mut self, spi: u32) {
+        for sa in &mut self.sas {
+            if let Some(Exchange::CreateChild(exchange)) = &mut sa.outstanding
+                && exchange.deleted_early.len() < MAX_CHILDREN
+            {
+                exchange.deleted_early.push(spi);
+            }
+        }
     }
 
     /// True if a DELETE for the child is under way.

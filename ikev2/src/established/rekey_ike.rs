@@ -112,11 +112,12 @@ impl Established {
         match self.accept_ike(now, host, old, exchange, payloads) {
             Ok(None) => {
                 // The peer deletes what it created; we delete what ours replaces.
+                self.succeed(now, spi);
                 for sa in self.sas.iter_mut().filter(|sa| sa.role == SaRole::Candidate) {
                     sa.role = SaRole::Replaced;
+                    sa.soft = None;
                     sa.hard = Some(now + REPLACED_TIMEOUT);
                 }
-                self.succeed(now, spi);
                 self.set_role(old, SaRole::Deleting);
             }
             // Ours holds the lowest nonce: it is redundant, and ours to delete.
