@@ -13,7 +13,8 @@ use cipher::{
 };
 use hmac::{EagerHash, Hmac, Mac};
 
-type Batch = Box<dyn Fn(&mut [Vec<u8>]) -> usize>;
+/// Does one thing to each packet of a batch and returns how many there were.
+pub type Batch = Box<dyn Fn(&mut [Vec<u8>]) -> usize>;
 
 /// Sealing and opening of whole batches, so that the call through the box does not count.
 ///

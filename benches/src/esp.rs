@@ -8,7 +8,7 @@ use adit_esp::{Inbound, NextHeader, Outbound, SaConfig, SaKeys, Spi};
 use adit_platform::{Provider, Secret, Suite};
 use adit_testkit::rng::SeededRng;
 
-use crate::bare::Bare;
+use crate::bare::{Bare, Batch};
 use crate::{Case, Pair};
 
 /// Packets of one batch: enough to hide the clock, few enough to stay in the second-level cache.
@@ -63,14 +63,20 @@ fn buffers(sa: &Outbound, len: usize) -> Vec<Vec<u8>> {
     vec![buffer; batch(len)]
 }
 
+/// Sealing and opening batches of packets with the bare algorithms.
+pub fn bare(provider: &Provider, suite: Suite) -> (Batch, Batch) {
+    let (encryption, integrity) = key_bytes(suite);
+    let Bare { seal, open } = Bare::new(provider, suite, &encryption, &integrity);
+    (seal, open)
+}
+
 /// Sealing an inner packet of `len` bytes, beside the bare algorithms over as many bytes.
 pub fn seal(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'static> {
     let Sa { mut outbound, .. } = sa(provider, suite);
     let mut ours = buffers(&outbound, len);
     let mut theirs = ours.clone();
     let payload = outbound.headroom()..outbound.headroom() + len;
-    let (encryption, integrity) = key_bytes(suite);
-    let bare = Bare::new(provider, suite, &encryption, &integrity);
+    let (bare_seal, _) = bare(provider, suite);
     Pair {
         ours: Case::new(batch(len), move || {
             let mut bytes = 0;
@@ -80,7 +86,7 @@ pub fn seal(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'stat
             }
             bytes
         }),
-        baseline: Some(Case::new(batch(len), move || (bare.seal)(&mut theirs))),
+        baseline: Some(Case::new(batch(len), move || bare_seal(&mut theirs))),
     }
 }
 
@@ -91,9 +97,7 @@ pub fn open(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'stat
     let ours = Rc::new(RefCell::new(buffers(&outbound, len)));
     let theirs = Rc::new(RefCell::new(buffers(&outbound, len)));
     let payload = outbound.headroom()..outbound.headroom() + len;
-    let (encryption, integrity) = key_bytes(suite);
-    let bare = Bare::new(provider, suite, &encryption, &integrity);
-    let (seal, open) = (bare.seal, bare.open);
+    let (seal, open) = bare(provider, suite);
     let (to_seal, bare_to_seal) = (Rc::clone(&ours), Rc::clone(&theirs));
     Pair {
         ours: Case::new(batch(len), move || {

@@ -5,7 +5,7 @@
 //! millisecond, and what counts is the median over many rounds of the ratio within a round. A round
 //! in which a fixed piece of work beside it was slow is tried again, and counts only if few others do.
 
-mod bare;
+pub mod bare;
 pub mod esp;
 
 use std::io::{self, Write};

@@ -11,6 +11,7 @@
 //! | [`selector`], [`ip`] | which packets belong into an SA, and what of them is looked at |
 //! | [`lifetime`] | soft and hard limits and their events |
 //! | [`sad`] | the SAs of a core, found by SPI, with their succession by rekeying |
+//! | [`spd`] | which packets are protected, bypassed or discarded |
 //! | [`encap`] | ESP and IKE on UDP port 4500 |
 //! | [`keylog`] | keys for Wireshark, for debugging |
 #![no_std]
@@ -31,6 +32,7 @@ mod protection;
 pub mod replay;
 pub mod sad;
 pub mod selector;
+pub mod spd;
 pub mod stats;
 
 pub use config::{Mode, SaConfig, SaKeys};

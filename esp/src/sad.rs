@@ -419,6 +419,18 @@ impl Sad {
     }
 }
 
+#[cfg(test)]
+impl Sad {
+    /// Names of children that exist nowhere.
+    pub(crate) fn test_children() -> impl FnMut() -> ChildId {
+        let mut last = 0;
+        move || {
+            last += 1;
+            ChildId(last)
+        }
+    }
+}
+
 impl Child {
     /// The first packet on the pair of `inbound` has come: the peer has it, and so it may be used.
     fn succeed(&mut self, inbound: Spi) {

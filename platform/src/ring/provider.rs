@@ -2,12 +2,13 @@
 
 use ring::signature as ring_signature;
 
-use super::aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
+use super::aead::RingAead;
 use super::digest::{RingHash, RingMac, RingPrf};
 use super::kex::RingKex;
 use super::sign::Loader;
 use super::verify::RingVerifier;
 use crate::Provider;
+use crate::aead::AeadAlgorithm;
 use crate::cipher::CipherAlgorithm;
 use crate::hash::HashAlgorithm;
 use crate::mac::MacAlgorithm;
@@ -27,7 +28,11 @@ use crate::signature::SignatureScheme;
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "ring",
-    aeads: &[&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305],
+    aeads: &[
+        &RingAead(AeadAlgorithm::Aes128Gcm16),
+        &RingAead(AeadAlgorithm::Aes256Gcm16),
+        &RingAead(AeadAlgorithm::ChaCha20Poly1305),
+    ],
     ciphers: &[&AesCbc(CipherAlgorithm::Aes128Cbc), &AesCbc(CipherAlgorithm::Aes256Cbc)],
     macs: &[
         &RingMac(MacAlgorithm::HmacSha2_256_128),

@@ -3,7 +3,11 @@
 use std::cell::RefCell;
 
 use adit_benches::{Case, Pair, Report, esp};
+use adit_esp::NextHeader;
+use adit_esp::ip::IpPacket;
 use adit_esp::replay::{Window, WindowSize};
+use adit_esp::selector::{Selectors, TrafficSelector};
+use adit_esp::spd::{Action, Policy, Spd};
 use adit_platform::aead::AeadAlgorithm;
 use adit_platform::cipher::CipherAlgorithm;
 use adit_platform::mac::MacAlgorithm;
@@ -35,6 +39,8 @@ pub(crate) fn rows(report: &mut Report) {
     seal_and_open(report, "seal", esp::seal);
     seal_and_open(report, "open", esp::open);
     replay(report);
+    policies(report);
+    forward(report);
 }
 
 /// One direction: every suite, provider and length.
@@ -72,6 +78,78 @@ fn replay(report: &mut Report) {
                 fresh
             };
             Pair { ours: Case::new(256, run), baseline: None }
+        });
+    }
+}
+
+/// A database of `clients` with an address each, behind a bypass for one subnet and before a discard.
+fn clients(clients: u32) -> Spd {
+    let mut spd = Spd::new();
+    let mut insert = |order, remote, action| {
+        let selectors = Selectors { local: vec![TrafficSelector::ANY_V4], remote: vec![remote] };
+        spd.insert(Policy { order, selectors, action });
+    };
+    insert(1, TrafficSelector::subnet([192, 168, 0, 0].into(), 16), Action::Bypass);
+    for client in 0..clients {
+        let address = (0x0a00_0000 + client).to_be_bytes();
+        insert(2, TrafficSelector::host(address.into()), Action::Bypass);
+    }
+    insert(3, TrafficSelector::ANY_V4, Action::Discard);
+    spd
+}
+
+/// Finding the policy of an outbound packet among many clients'.
+fn policies(report: &mut Report) {
+    for count in [10, 1_000, 100_000] {
+        report.compare(&format!("esp/policy/{count}"), "ns", || {
+            let spd = clients(count);
+            let mut packet = IpPacket::parse(&esp::inner_packet(64)).expect("an IPv4 packet");
+            let mut next = 0_u32;
+            let run = move || {
+                let mut found = 0;
+                for _ in 0..256 {
+                    // Clients in no order that a cache could follow.
+                    next = next.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+                    let client = (u64::from(next) * u64::from(count)) >> 32;
+                    packet.destination = (0x0a00_0000 + client as u32).to_be_bytes().into();
+                    found += usize::from(spd.outbound(&packet).is_some());
+                }
+                assert_eq!(found, 256);
+                found
+            };
+            Pair { ours: Case::new(256, run), baseline: None }
+        });
+    }
+}
+
+/// Everything that a packet meets between two gateways: policy lookup and seal, open with replay and
+/// selector check, and the policy lookup of the receiver. The baseline is the bare AEAD at both ends.
+fn forward(report: &mut Report) {
+    for len in [64, 512, 1400] {
+        report.compare(&format!("esp/forward/{len}"), "ns", || {
+            let suite = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
+            let spd = clients(1000);
+            let esp::Sa { mut outbound, mut inbound } = esp::sa(&ring::PROVIDER, suite);
+            let (head, tail) = (outbound.headroom(), outbound.tailroom(len));
+            let mut buf = vec![0; head + len + tail];
+            buf[head..head + len].copy_from_slice(&esp::inner_packet(len));
+            let run = move || {
+                let mut forwarded = 0;
+                for _ in 0..64 {
+                    let packet = IpPacket::parse(&buf[head..head + len]).expect("an IPv4 packet");
+                    assert!(spd.outbound(&packet).is_some());
+                    let sealed = outbound.seal(&mut buf, head..head + len, NextHeader::IPV4);
+                    let opened = inbound.open(&mut buf[sealed.expect("room is left")]);
+                    let packet = IpPacket::parse(&buf[opened.expect("a fresh packet").payload]);
+                    forwarded += usize::from(spd.inbound(&packet.expect("as before")).is_some());
+                }
+                assert_eq!(forwarded, 64);
+                forwarded
+            };
+            let (seal, open) = esp::bare(&ring::PROVIDER, suite);
+            let mut packets = vec![vec![0; head + len + tail]];
+            let bare = move || (0..64).map(|_| seal(&mut packets) + open(&mut packets)).sum();
+            Pair { ours: Case::new(64, run), baseline: Some(Case::new(64, bare)) }
         });
     }
 }
