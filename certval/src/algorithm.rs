@@ -84,8 +84,13 @@ pub(crate) fn verify(
     verifier.verify(key.key, message, signature).map_err(|_| Reason::BadSignature)
 }
 
-/// Refuses RSA keys that are shorter than policy demands.
+/// Refuses RSA keys that are shorter than policy demands and EC keys without a named curve (RFC 5480 section
+/// 2.1.1).
 pub(crate) fn check_key(policy: AlgorithmPolicy, key: Spki<'_>) -> Result<(), Reason> {
+    if key.algorithm.oid == oid::EC_PUBLIC_KEY {
+        let named = key.algorithm.parameters.is_some_and(|parameters| parameters.tag == tag::OID);
+        return if named { Ok(()) } else { Err(Reason::UnsupportedAlgorithm) };
+    }
     if !is_rsa(key.algorithm) {
         return Ok(());
     }

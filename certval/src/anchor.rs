@@ -43,6 +43,9 @@ pub struct TrustAnchor {
     pub enforce_constraints: bool,
     /// Whether the validity of the anchor's own certificate is checked.
     pub enforce_validity: bool,
+    /// Whether a peer that presents this very certificate as its own is believed: how a self-signed gateway is
+    /// pinned. Validity, purpose and identity are checked, revocation is not.
+    pub pinned: bool,
     /// Whether it may vouch for clients.
     pub for_clients: bool,
     /// Whether it may vouch for gateways and servers.
@@ -99,6 +102,7 @@ impl TrustAnchor {
             distribution_points: Vec::new(),
             enforce_constraints: true,
             enforce_validity: false,
+            pinned: false,
             for_clients: true,
             for_gateways: true,
             in_certreq: true,
@@ -133,7 +137,7 @@ impl TrustAnchor {
     /// Whether its own certificate allows it to sign CRLs; without one, it does.
     pub(crate) fn may_sign_crls(&self) -> bool {
         let usage = self.certificate().and_then(|c| c.extensions.key_usage().unwrap_or(None));
-        usage.is_none_or(|usage| usage.has_any(KeyUsage::CRL_SIGN)) || !self.enforce_constraints
+        usage.is_none_or(|usage| usage.has_any(KeyUsage::CRL_SIGN))
     }
 
     pub(crate) fn name(&self) -> Option<Name<'_>> {

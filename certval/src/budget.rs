@@ -24,7 +24,7 @@ pub struct Budget {
     pub path_steps: u32,
     /// Signature verifications: paths, CRL issuers and OCSP responders together. As in rustls-webpki.
     pub signatures: u32,
-    /// Comparisons of a name with a name constraint. As in rustls-webpki; BoringSSL allows four times that.
+    /// Comparisons of a name with a name constraint. As in OpenSSL and BoringSSL.
     pub name_comparisons: u32,
     /// Policies and mappings considered. RFC 9618 makes this linear in the size of the certificates.
     pub policy_nodes: u32,
@@ -39,7 +39,7 @@ impl Default for Budget {
             depth: 16,
             path_steps: 200_000,
             signatures: 100,
-            name_comparisons: 250_000,
+            name_comparisons: 1 << 20,
             policy_nodes: 100_000,
             crls: 1_000,
         }

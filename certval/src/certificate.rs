@@ -59,7 +59,7 @@ impl<'a> Certificate<'a> {
         reader.finish()?;
         let signed = certificate.element(tag::SEQUENCE)?;
         let signature_algorithm = AlgorithmIdentifier::read(&mut certificate)?;
-        let signature = certificate.octet_aligned_bits()?.bytes;
+        let signature = certificate.signature()?;
         certificate.finish()?;
 
         let mut tbs = signed.content.reader();

@@ -49,17 +49,14 @@ impl<'a> NameConstraints<'a> {
         if !subject.is_empty() {
             self.check_name(&GeneralName::Directory(subject), meter)?;
         }
-        match certificate.extensions.subject_alt_name {
-            Some(extension) => {
-                for name in general_name::in_extension(extension).map_err(Reason::Malformed)? {
-                    self.check_name(&name.map_err(Reason::Malformed)?, meter)?;
-                }
-            }
-            // Without alternative names, the constraints on mail addresses hold for those in the subject.
-            None => {
-                for email in subject.texts(oid::EMAIL_ADDRESS) {
-                    self.check_name(&GeneralName::Rfc822(&email), meter)?;
-                }
+        // The RFC demands this only of certificates without alternative names; but a mail address is one
+        // wherever it stands.
+        for email in subject.texts(oid::EMAIL_ADDRESS) {
+            self.check_name(&GeneralName::Rfc822(&email), meter)?;
+        }
+        if let Some(extension) = certificate.extensions.subject_alt_name {
+            for name in general_name::in_extension(extension).map_err(Reason::Malformed)? {
+                self.check_name(&name.map_err(Reason::Malformed)?, meter)?;
             }
         }
         Ok(())

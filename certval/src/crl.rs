@@ -41,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) scope: IssuingDistributionPoint,
     pub(crate) authority_key: Option<Vec<u8>>,
     entries: Range<usize>,
+    version: u8,
 }
 
 /// What a CRL says about one certificate.
@@ -190,7 +191,7 @@ impl<'a> Unverified<'a> {
         outer.finish()?;
         let signed = reader.element(tag::SEQUENCE)?;
         let algorithm = AlgorithmIdentifier::read(&mut reader)?;
-        let signature = reader.octet_aligned_bits()?.bytes;
+        let signature = reader.signature()?;
         reader.finish()?;
 
         let mut tbs = signed.content.reader();
@@ -210,6 +211,11 @@ impl<'a> Unverified<'a> {
             _ => None,
         };
         let entries = match tbs.optional(tag::SEQUENCE)? {
+            //= RFC 5280 section 5.1.2.6
+            // Absent if nothing is revoked.
+            Some(list) if list.bytes.is_empty() => {
+                return Err(list.error(DerErrorKind::Value).into());
+            }
             Some(list) => list.offset..list.offset + list.bytes.len(),
             None => 0..0,
         };
@@ -222,6 +228,7 @@ impl<'a> Unverified<'a> {
             scope: IssuingDistributionPoint::default(),
             authority_key: None,
             entries,
+            version,
         };
         let at = tbs.error(DerErrorKind::Version);
         if let Some(explicit) = tbs.optional(tag::constructed(0))? {
@@ -283,6 +290,9 @@ impl Parts {
             let too_big = DerError { offset: at, kind: DerErrorKind::TooMany };
             let offset = u32::try_from(at).map_err(|_| too_big)?;
             let entry = RawEntry::read(&mut reader)?;
+            if self.version == 1 && entry.extensions.is_some() {
+                return Err(DerError { offset: at, kind: DerErrorKind::Version }.into());
+            }
             if let Some(extensions) = entry.extensions
                 && let Some(issuer) = check_entry_extensions(extensions)?
             {

@@ -235,11 +235,12 @@ impl<'a> Reader<'a> {
         Ok(field.bytes)
     }
 
-    /// A BOOLEAN DEFAULT FALSE: absent, or present and true.
+    /// A BOOLEAN DEFAULT FALSE. DER leaves the default out, but certificates in use write it (even the example
+    /// in RFC 8410 section 10.2 does), and it can mean nothing else.
     pub(crate) fn default_false(&mut self) -> Result<bool, DerError> {
         match self.optional(tag::BOOLEAN)? {
             None => Ok(false),
-            Some(field) => boolean(field, false),
+            Some(field) => boolean(field),
         }
     }
 
@@ -259,6 +260,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A `signatureValue`. One that is no whole number of bytes reads as empty, which verifies under no key.
+    pub(crate) fn signature(&mut self) -> Result<&'a [u8], DerError> {
+        let field = self.read(tag::BIT_STRING)?;
+        match field.bytes {
+            [0, bits @ ..] => Ok(bits),
+            [1..=7, _, ..] => Ok(&[]),
+            _ => Err(field.error(DerErrorKind::Value)),
+        }
+    }
+
     /// Makes sure that nothing is left.
     pub(crate) fn finish(self) -> Result<(), DerError> {
         match self.rest {
@@ -268,17 +279,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A BOOLEAN other than its DEFAULT, as DER demands.
-pub(crate) fn boolean(field: Field<'_>, default: bool) -> Result<bool, DerError> {
-    let value = match field.bytes {
-        [0] => false,
-        [0xff] => true,
-        _ => return Err(field.error(DerErrorKind::Value)),
-    };
-    if value == default {
-        return Err(field.error(DerErrorKind::NotDistinguished));
+/// A BOOLEAN.
+pub(crate) fn boolean(field: Field<'_>) -> Result<bool, DerError> {
+    match field.bytes {
+        [0] => Ok(false),
+        [0xff] => Ok(true),
+        _ => Err(field.error(DerErrorKind::Value)),
     }
-    Ok(value)
 }
 
 /// Checks that an INTEGER is not empty and has no superfluous leading byte.

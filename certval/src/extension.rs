@@ -23,7 +23,8 @@ pub(crate) struct Extensions<'a> {
     pub(crate) ocsp_no_check: Option<Field<'a>>,
     /// The OID of the first extension that is critical and not understood.
     pub(crate) unknown_critical: Option<Field<'a>>,
-    all: Field<'a>,
+    /// Whether the certificate policies are critical, so that their qualifiers have to be understood.
+    pub(crate) policies_critical: bool,
 }
 
 /// No certificate in use has half as many.
@@ -38,7 +39,7 @@ impl<'a> Extensions<'a> {
         if all.bytes.is_empty() {
             return Err(all.error(DerErrorKind::Value));
         }
-        let mut found = Self { all, ..Self::default() };
+        let mut found = Self::default();
         let mut count = 0;
         let mut reader = all.reader();
         while !reader.is_empty() {
@@ -49,6 +50,9 @@ impl<'a> Extensions<'a> {
                 return Err(all.error(DerErrorKind::TooMany));
             }
             let duplicate = DerError { offset: at, kind: DerErrorKind::DuplicateExtension };
+            if extension.oid == oid::CERTIFICATE_POLICIES {
+                found.policies_critical = extension.critical;
+            }
             match found.slot(extension.oid) {
                 Some(slot @ None) => *slot = Some(extension.value),
                 Some(Some(_)) => return Err(duplicate),
@@ -84,11 +88,6 @@ impl<'a> Extensions<'a> {
             oid::OCSP_NO_CHECK => &mut self.ocsp_no_check,
             _ => return None,
         })
-    }
-
-    /// True if there are none at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.all.bytes.is_empty()
     }
 
     /// `None` if the extension is absent.
@@ -228,10 +227,11 @@ pub(crate) fn key_purposes<'a>(
     Ok(())
 }
 
-/// Reads a BOOLEAN DEFAULT FALSE with an implicit tag.
+/// Reads a BOOLEAN DEFAULT FALSE with an implicit tag: absent, or present and true.
 pub(crate) fn tagged_flag(reader: &mut Reader<'_>, n: u8) -> Result<bool, DerError> {
     match reader.optional(tag::context(n))? {
         None => Ok(false),
-        Some(field) => boolean(field, false),
+        Some(field) if boolean(field)? => Ok(true),
+        Some(field) => Err(field.error(DerErrorKind::NotDistinguished)),
     }
 }

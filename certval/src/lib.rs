@@ -66,6 +66,7 @@ mod info;
 mod name;
 mod oid;
 mod path;
+mod pem;
 mod policy;
 mod purpose;
 mod revocation;
@@ -84,6 +85,7 @@ pub use fetch::Fetch;
 pub use identity::Identity;
 pub use info::CertificateInfo;
 pub use name::Name;
+pub use pem::{PemBlock, PemError};
 pub use purpose::Purpose;
 pub use store::CrlStore;
 pub use verifier::{

@@ -84,6 +84,9 @@ impl<'a> Search<'a> {
             return Err(Error::general(Reason::NoTrustAnchor));
         }
         let leaf = self.presented[0].clone();
+        if let Some(path) = self.pinned(&leaf)? {
+            return Ok(Outcome::Accepted(path));
+        }
         let goal = Goal::Peer;
         let mut found = None;
         let mut pending = None;
@@ -119,6 +122,21 @@ impl<'a> Search<'a> {
             return Ok(Outcome::NeedsCertificates(dead_ends));
         }
         Err(error)
+    }
+
+    /// The peer's certificate itself, if it was pinned.
+    fn pinned(&self, leaf: &Link<'a>) -> Result<Option<VerifiedPath>, Error> {
+        let der = leaf.certificate.as_der();
+        let pin = self
+            .verifier
+            .anchors
+            .iter()
+            .position(|anchor| anchor.pinned && anchor.certificate_der() == Some(der));
+        let Some(index) = pin else { return Ok(None) };
+        validate::check_pinned(self, &leaf.certificate, &self.verifier.anchors[index])
+            .map_err(|reason| Error::new(leaf.reference, reason))?;
+        let path = core::slice::from_ref(leaf);
+        Ok(Some(self.accept(path, index, Vec::new(), Vec::new())))
     }
 
     /// Whether `target`, as a signer of CRLs, has a valid path to this anchor.

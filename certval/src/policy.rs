@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::budget::Meter;
 use crate::der::{DerError, DerErrorKind, Field};
 use crate::error::{Limit, Reason};
-use crate::oid::ANY_POLICY;
+use crate::oid::{self, ANY_POLICY, QUALIFIER_CPS, QUALIFIER_USER_NOTICE};
 
 type Oid<'a> = &'a [u8];
 
@@ -74,10 +74,11 @@ impl<'a> PolicyGraph<'a> {
     pub(crate) fn descend(
         &mut self,
         policies: Option<Field<'a>>,
+        critical: bool,
         any_allowed: bool,
         meter: &Meter,
     ) -> Result<(), Reason> {
-        let policies = policies.map(|field| read_policies(field, meter)).transpose()?;
+        let policies = policies.map(|field| read_policies(field, critical, meter)).transpose()?;
         if self.null {
             return Ok(());
         }
@@ -222,8 +223,13 @@ impl<'a> PolicyGraph<'a> {
 }
 
 /// The policies of the extension, sorted. RFC 5280 section 4.2.1.4: none may appear twice.
-fn read_policies<'a>(extension: Field<'a>, meter: &Meter) -> Result<Vec<Oid<'a>>, Reason> {
+fn read_policies<'a>(
+    extension: Field<'a>,
+    critical: bool,
+    meter: &Meter,
+) -> Result<Vec<Oid<'a>>, Reason> {
     let mut policies = Vec::new();
+    let mut unknown = None;
     each(extension, meter, |reader| {
         policies.push(reader.oid()?);
         if let Some(qualifiers) = reader.optional(crate::der::tag::SEQUENCE)? {
@@ -233,13 +239,21 @@ fn read_policies<'a>(extension: Field<'a>, meter: &Meter) -> Result<Vec<Oid<'a>>
             }
             while !list.is_empty() {
                 let mut qualifier = list.sequence()?;
-                qualifier.oid()?;
+                let id = qualifier.oid()?;
+                if id != QUALIFIER_CPS && id != QUALIFIER_USER_NOTICE {
+                    unknown = Some(id);
+                }
                 qualifier.any()?;
                 qualifier.finish()?;
             }
         }
         Ok(())
     })?;
+    // "If this extension is critical, the path validation software MUST be able to interpret this extension
+    // (including the optional qualifier), or MUST reject the certificate."
+    if let (Some(id), true) = (unknown, critical) {
+        return Err(Reason::UnknownCriticalExtension(oid::dotted(id)));
+    }
     policies.sort_unstable();
     if policies.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(Reason::Malformed(extension.error(DerErrorKind::Value)));

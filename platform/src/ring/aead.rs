@@ -3,15 +3,17 @@
 use alloc::boxed::Box;
 use core::hint::black_box;
 
-use ring::aead::{
-    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
-};
+use ring::aead::{self, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 
 use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NONCE_LEN};
 
 /// An AEAD of ring.
 #[derive(Debug)]
-pub(super) struct RingAead(pub(super) AeadAlgorithm);
+pub(crate) struct RingAead(AeadAlgorithm);
+
+pub(crate) static AES_128_GCM: RingAead = RingAead(AeadAlgorithm::Aes128Gcm16);
+pub(crate) static AES_256_GCM: RingAead = RingAead(AeadAlgorithm::Aes256Gcm16);
+pub(crate) static CHACHA20_POLY1305: RingAead = RingAead(AeadAlgorithm::ChaCha20Poly1305);
 
 impl Aead for RingAead {
     fn algorithm(&self) -> AeadAlgorithm {
@@ -28,9 +30,9 @@ impl Aead for RingAead {
 
 fn by_name(algorithm: AeadAlgorithm) -> &'static Algorithm {
     match algorithm {
-        AeadAlgorithm::Aes128Gcm16 => &AES_128_GCM,
-        AeadAlgorithm::Aes256Gcm16 => &AES_256_GCM,
-        AeadAlgorithm::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        AeadAlgorithm::Aes128Gcm16 => &aead::AES_128_GCM,
+        AeadAlgorithm::Aes256Gcm16 => &aead::AES_256_GCM,
+        AeadAlgorithm::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
     }
 }
 
@@ -76,7 +78,7 @@ impl AeadKey for Key {
 /// as it was, neither key nor what the stack left in the gaps of a shorter one.
 impl Drop for Key {
     fn drop(&mut self) {
-        if let Ok(key) = UnboundKey::new(&AES_256_GCM, &[0; 32]) {
+        if let Ok(key) = UnboundKey::new(&aead::AES_256_GCM, &[0; 32]) {
             self.0 = LessSafeKey::new(key);
         }
         // Keeps the compiler from leaving out a write that nothing reads.

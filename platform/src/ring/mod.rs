@@ -24,3 +24,6 @@ mod sign;
 mod verify;
 
 pub use provider::PROVIDER;
+
+#[cfg(feature = "simd")]
+pub(crate) use aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};

@@ -2,13 +2,12 @@
 
 use ring::signature as ring_signature;
 
-use super::aead::RingAead;
+use super::aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
 use super::digest::{RingHash, RingMac, RingPrf};
 use super::kex::RingKex;
 use super::sign::Loader;
 use super::verify::RingVerifier;
 use crate::Provider;
-use crate::aead::AeadAlgorithm;
 use crate::cipher::CipherAlgorithm;
 use crate::hash::HashAlgorithm;
 use crate::mac::MacAlgorithm;
@@ -28,11 +27,7 @@ use crate::signature::SignatureScheme;
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "ring",
-    aeads: &[
-        &RingAead(AeadAlgorithm::Aes128Gcm16),
-        &RingAead(AeadAlgorithm::Aes256Gcm16),
-        &RingAead(AeadAlgorithm::ChaCha20Poly1305),
-    ],
+    aeads: &[&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305],
     ciphers: &[&AesCbc(CipherAlgorithm::Aes128Cbc), &AesCbc(CipherAlgorithm::Aes256Cbc)],
     macs: &[
         &RingMac(MacAlgorithm::HmacSha2_256_128),

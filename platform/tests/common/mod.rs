@@ -2,10 +2,17 @@
 #![allow(dead_code, reason = "each suite uses its own part")]
 
 use adit_platform::rng::{Rng, RngError};
-use adit_platform::{Provider, ring, rustcrypto};
+use adit_platform::{Provider, ring, rustcrypto, simd};
 
 /// Every suite runs for each of these.
-pub(crate) const PROVIDERS: [&Provider; 2] = [&ring::PROVIDER, &rustcrypto::PROVIDER];
+pub(crate) const PROVIDERS: [&Provider; 3] =
+    [&ring::PROVIDER, &rustcrypto::PROVIDER, &simd::PROVIDER];
+
+/// True for ring and what is built on it: its X25519, P-256 and P-384 key pairs, and the randomness in the
+/// signatures that it makes itself, come from the operating system and not from the caller.
+pub(crate) fn asks_the_system(provider: &Provider) -> bool {
+    matches!(provider.name, "ring" | "simd")
+}
 
 /// Hands out the given bytes and then fails: injects the private values of test vectors.
 pub(crate) struct FixedRng<'a>(pub(crate) &'a [u8]);

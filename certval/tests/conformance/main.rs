@@ -1,0 +1,14 @@
+//! Suites from outside, run whole: NIST PKITS, BoringSSL's CRL and chain corpora, OpenSSL's `verify` corpus.
+//!
+//! The data is not part of the project. It is looked for in `$ADIT_TEST_DATA/cert` and in `../shared/cert` beside
+//! the checkout; see `data` for how to get it. Known disagreements are listed with their reasons under
+//! `tests/exceptions`; one that no longer disagrees fails the test.
+//!
+//! ```text
+//! cargo test --release -p adit-certval --test conformance -- --nocapture
+//! ```
+
+mod boringssl;
+mod data;
+mod openssl;
+mod pkits;
