@@ -8,6 +8,7 @@
 //! [`AREAS`].
 
 mod esp;
+mod radius;
 
 use std::process::ExitCode;
 
@@ -19,7 +20,7 @@ static ALLOCATOR: adit_testkit::alloc::Counting = adit_testkit::alloc::Counting;
 /// The first part of the names of an area's rows, and what measures them.
 type Area = (&'static str, fn(&mut Report));
 
-const AREAS: &[Area] = &[("esp/", esp::rows)];
+const AREAS: &[Area] = &[("esp/", esp::rows), ("radius/", radius::rows)];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
