@@ -9,6 +9,8 @@ mod keylog;
 mod protect;
 mod schedule;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use auth::{eap_without_key_mic, shared_key_mic, signed_octets};
 pub(crate) use protect::{OpenError, Plaintext, Protector, SealError};

@@ -295,3 +295,77 @@ impl fmt::Debug for Protector {
         f.debug_struct("Protector").field("suite", &self.suite).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adit_platform::aead::AeadAlgorithm;
+    use adit_platform::cipher::CipherAlgorithm;
+    use adit_platform::mac::MacAlgorithm;
+
+    use super::*;
+
+    /// Seals `padded` as it is, and opens it.
+    fn open_padded(provider: &Provider, suite: Suite, padded: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let encryption = Secret::copy_from(&[1; 36][..suite.encryption_key_len()]);
+        let integrity = Secret::copy_from(&[2; 64][..suite.integrity_key_len()]);
+        let key = || Direction::new(provider, suite, &encryption, &integrity).unwrap();
+        let protector = Protector { suite, outbound: key(), inbound: key(), next_iv: 0 };
+        let body = HEADER_LEN + 4;
+        let len = body + suite.iv_len() + padded.len() + suite.icv_len();
+        let mut datagram = alloc::vec![0; len];
+        datagram[body + suite.iv_len()..][..padded.len()].copy_from_slice(padded);
+        protector.outbound.seal(&mut datagram, body, suite).unwrap();
+        let encrypted =
+            Encrypted { first_payload: PayloadType::NONE, fragment: None, body: body..len };
+        protector.open(&mut datagram, &encrypted).map(|content| datagram[content].to_vec())
+    }
+
+    #[test]
+    fn padding_of_any_length_is_accepted_if_it_fits() {
+        //= RFC 7296 section 3.14: the recipient MUST accept any length that results in proper alignment.
+        let gcm = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
+        let cbc = Suite::CipherMac(CipherAlgorithm::Aes128Cbc, MacAlgorithm::HmacSha2_256_128);
+        for provider in [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER] {
+            for suite in [gcm, cbc] {
+                for pad_len in 0..=255_u8 {
+                    // Content of whatever length makes 272 bytes of it all, a multiple of every block.
+                    let mut padded = [9; 272];
+                    padded[271] = pad_len;
+                    let content = open_padded(&provider, suite, &padded).unwrap();
+                    assert_eq!(content, padded[..271 - usize::from(pad_len)]);
+                }
+                let mut padded = [9; 16];
+                padded[15] = 16;
+                assert_eq!(open_padded(&provider, suite, &padded), Err(OpenError::BadPadding));
+            }
+            assert_eq!(open_padded(&provider, gcm, &[]), Err(OpenError::Truncated));
+            assert_eq!(open_padded(&provider, cbc, &[]), Err(OpenError::Truncated));
+            // The ICV covers a ciphertext that is no multiple of the block: authentic, and impossible.
+            let odd = [0; 17];
+            assert_eq!(open_padded_raw(&provider, cbc, &odd), Err(OpenError::BadPadding));
+        }
+    }
+
+    /// As [`open_padded`], but `ciphertext` is authenticated without having been encrypted.
+    fn open_padded_raw(
+        provider: &Provider,
+        suite: Suite,
+        ciphertext: &[u8],
+    ) -> Result<Vec<u8>, OpenError> {
+        let Suite::CipherMac(_, mac) = suite else { return Err(OpenError::Truncated) };
+        let encryption = Secret::copy_from(&[1; 16]);
+        let integrity = Secret::copy_from(&[2; 32]);
+        let key = || Direction::new(provider, suite, &encryption, &integrity).unwrap();
+        let protector = Protector { suite, outbound: key(), inbound: key(), next_iv: 0 };
+        let body = HEADER_LEN + 4;
+        let mut datagram = alloc::vec![0; body + suite.iv_len()];
+        datagram.extend_from_slice(ciphertext);
+        let mut icv = alloc::vec![0; suite.icv_len()];
+        let mac = provider.mac(mac).unwrap().key(integrity.expose()).unwrap();
+        mac.sign(&[&datagram], &mut icv).unwrap();
+        datagram.extend_from_slice(&icv);
+        let body = body..datagram.len();
+        let encrypted = Encrypted { first_payload: PayloadType::NONE, fragment: None, body };
+        protector.open(&mut datagram, &encrypted).map(|content| datagram[content].to_vec())
+    }
+}

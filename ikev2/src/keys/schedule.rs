@@ -163,6 +163,11 @@ impl IkeKeys {
 }
 
 impl SkD {
+    #[cfg(test)]
+    pub(super) fn expose(&self) -> &[u8] {
+        self.key.expose()
+    }
+
     /// The keys of a Child SA: `KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr)`.
     ///
     /// For the first Child SA the nonces are those of IKE_SA_INIT and there is no `shared`.

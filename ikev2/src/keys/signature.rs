@@ -105,7 +105,8 @@ fn candidates<'a>(
 /// `digital_signature` says whether the peer announced RFC 7427 with SIGNATURE_HASH_ALGORITHMS.
 ///
 /// # Errors
-/// If the scheme has no method of its own in RFC 7296 or RFC 4754 and the peer knows no other.
+/// If the scheme has no method of its own in RFC 7296 or RFC 4754 and the peer knows no other, or it is
+/// the one with SHA-1, which method 14 is not used for.
 pub(crate) fn authentication(
     scheme: SignatureScheme,
     signature: &[u8],
@@ -113,8 +114,8 @@ pub(crate) fn authentication(
 ) -> Result<Authentication<'static>, SignatureError> {
     use SignatureScheme as S;
     let (method, data) = if digital_signature {
-        let identifier =
-            identifier(scheme, true, false).ok_or(SignatureError::UnacceptableAlgorithm)?;
+        let known = SCHEMES.contains(&scheme).then(|| identifier(scheme, true, false)).flatten();
+        let identifier = known.ok_or(SignatureError::UnacceptableAlgorithm)?;
         let len = u8::try_from(identifier.len()).map_err(|_| SignatureError::Malformed)?;
         (AuthMethod::DIGITAL_SIGNATURE, [&[len][..], &identifier, signature].concat())
     } else {
@@ -333,4 +334,155 @@ fn ecdsa_from_der(der: &[u8], len: usize) -> Result<Vec<u8>, SignatureError> {
         Ok(fixed)
     };
     read().map_err(|_| SignatureError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use adit_platform::rng::{Rng, RngError};
+    use hex_literal::hex;
+
+    use super::*;
+
+    struct Counter(u8);
+
+    impl Rng for Counter {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), RngError> {
+            for byte in out {
+                self.0 = self.0.wrapping_mul(29).wrapping_add(7);
+                *byte = self.0;
+            }
+            Ok(())
+        }
+    }
+
+    const PROVIDERS: [Provider; 2] =
+        [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER];
+
+    /// Private keys with their SubjectPublicKeyInfo, made with OpenSSL.
+    const KEYS: [(&[u8], &[u8]); 4] = [
+        (include_bytes!("../../tests/keys/p256.pk8"), include_bytes!("../../tests/keys/p256.spki")),
+        (include_bytes!("../../tests/keys/p384.pk8"), include_bytes!("../../tests/keys/p384.spki")),
+        (
+            include_bytes!("../../tests/keys/ed25519.pk8"),
+            include_bytes!("../../tests/keys/ed25519.spki"),
+        ),
+        (
+            include_bytes!("../../tests/keys/rsa2048.pk8"),
+            include_bytes!("../../tests/keys/rsa2048.spki"),
+        ),
+    ];
+
+    #[test]
+    fn identifiers_are_those_of_the_rfcs() {
+        use SignatureScheme as S;
+        //= RFC 7427 appendix A
+        let a = |scheme| identifier(scheme, true, false).unwrap();
+        assert_eq!(a(S::RsaPkcs1Sha1), hex!("300d06092a864886f70d0101050500"));
+        assert_eq!(a(S::RsaPkcs1Sha256), hex!("300d06092a864886f70d01010b0500"));
+        assert_eq!(a(S::RsaPkcs1Sha384), hex!("300d06092a864886f70d01010c0500"));
+        assert_eq!(a(S::RsaPkcs1Sha512), hex!("300d06092a864886f70d01010d0500"));
+        assert_eq!(a(S::EcdsaP256Sha256), hex!("300a06082a8648ce3d040302"));
+        assert_eq!(a(S::EcdsaP384Sha384), hex!("300a06082a8648ce3d040303"));
+        assert_eq!(a(S::EcdsaP256Sha512), hex!("300a06082a8648ce3d040304"));
+        let pss_sha256 = hex!(
+            "304606092a864886f70d01010a3039a00f300d06096086480165030402010500"
+            "a11c301a06092a864886f70d010108300d06096086480165030402010500a203"
+            "020120a303020101"
+        );
+        assert_eq!(identifier(S::RsaPssSha256, true, true).unwrap(), pss_sha256);
+        assert!(identifies(&pss_sha256, S::RsaPssSha256));
+        assert!(!identifies(&pss_sha256, S::RsaPssSha384));
+        //= RFC 8420 appendix A
+        assert_eq!(a(S::Ed25519), hex!("300506032b6570"));
+    }
+
+    #[test]
+    fn every_scheme_signs_and_verifies_with_every_provider() {
+        let octets = b"octets to be signed";
+        for signer in &PROVIDERS {
+            for (pkcs8, spki) in KEYS {
+                let key = signer.keys.load_pkcs8(pkcs8).unwrap();
+                for scheme in key.schemes().iter().copied() {
+                    let signature = key.sign(scheme, octets, &mut Counter(1)).unwrap();
+                    for digital_signature in [true, false] {
+                        let Ok(auth) = authentication(scheme, &signature, digital_signature) else {
+                            // Method 14 knows every scheme but that with SHA-1.
+                            let legacy = scheme == SignatureScheme::RsaPkcs1Sha1;
+                            assert_eq!(digital_signature, legacy);
+                            continue;
+                        };
+                        for provider in &PROVIDERS {
+                            let verify = |octets: &[u8], schemes: &[SignatureScheme]| {
+                                super::verify(provider, &auth, spki, octets, schemes)
+                            };
+                            assert_eq!(verify(octets, &[scheme]), Ok(scheme));
+                            assert_eq!(verify(b"other", &[scheme]), Err(SignatureError::Invalid));
+                            let none = Err(SignatureError::UnacceptableAlgorithm);
+                            assert_eq!(verify(octets, &[]), none);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_does_not_do() {
+        let provider = &PROVIDERS[0];
+        let key = provider.keys.load_pkcs8(KEYS[0].0).unwrap();
+        let scheme = SignatureScheme::EcdsaP256Sha256;
+        let signature = key.sign(scheme, b"octets", &mut Counter(1)).unwrap();
+        let auth = authentication(scheme, &signature, true).unwrap();
+        for (_, spki) in &KEYS[1..] {
+            let result = verify(provider, &auth, spki, b"octets", &[scheme]);
+            assert_eq!(result, Err(SignatureError::UnsuitableKey));
+        }
+        for cut in 0..KEYS[0].1.len() {
+            let result = verify(provider, &auth, &KEYS[0].1[..cut], b"octets", &[scheme]);
+            assert_eq!(result, Err(SignatureError::UnsuitableKey));
+        }
+    }
+
+    #[test]
+    fn auth_data_of_method_14_is_checked() {
+        let provider = &PROVIDERS[0];
+        let (_, spki) = KEYS[0];
+        let all = &SCHEMES[..];
+        let verify = |data: &[u8]| {
+            let auth = Authentication { method: AuthMethod::DIGITAL_SIGNATURE, data: data.into() };
+            verify(provider, &auth, spki, b"octets", all)
+        };
+        assert_eq!(verify(&[]), Err(SignatureError::Malformed));
+        assert_eq!(verify(&[5, 1, 2]), Err(SignatureError::Malformed));
+        // An algorithm that nobody knows.
+        assert_eq!(verify(&[2, 0x30, 0x00]), Err(SignatureError::UnacceptableAlgorithm));
+    }
+
+    #[test]
+    fn ecdsa_signatures_change_form_and_back() {
+        let fixed = [&[0; 31][..], &[1], &[0xff; 32]].concat();
+        let der = ecdsa_to_der(&fixed, 32).unwrap();
+        assert_eq!(der, [&hex!("3026020101022100")[..], &[0xff; 32]].concat());
+        assert_eq!(ecdsa_from_der(&der, 32).unwrap(), fixed);
+        //= RFC 4754 section 7
+        assert_eq!(ecdsa_to_der(&fixed[1..], 32), Err(SignatureError::Malformed));
+        assert_eq!(ecdsa_from_der(&der, 24), Err(SignatureError::Malformed));
+        for cut in 0..der.len() {
+            assert_eq!(ecdsa_from_der(&der[..cut], 32), Err(SignatureError::Malformed));
+        }
+    }
+
+    #[test]
+    fn the_hashes_of_the_peer_decide_which_schemes_are_left() {
+        use SignatureScheme as S;
+        let ours = [S::EcdsaP256Sha256, S::EcdsaP256Sha384, S::RsaPkcs1Sha1, S::Ed25519];
+        let hashes = signature_hashes(&ours);
+        assert_eq!(hashes, [0, 2, 0, 3, 0, 5]);
+        let hashes = parse_signature_hashes(&[&hashes[..], &[9]].concat());
+        assert_eq!(usable_schemes(&ours, Some(&hashes)), [ours[0], ours[1], ours[3]]);
+        assert_eq!(usable_schemes(&ours, Some(&[SignatureHash::SHA2_384])), [ours[1]]);
+        // A peer without RFC 7427.
+        assert_eq!(usable_schemes(&ours, None), [ours[0], ours[2]]);
+        assert_eq!(parse_signature_hashes(&[0; 1000]).len(), MAX_SIGNATURE_HASHES);
+    }
 }
