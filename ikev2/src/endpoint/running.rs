@@ -33,6 +33,8 @@ pub(super) struct Running {
     installs: Vec<Install>,
     /// The child of IKE_AUTH, while it waits for that.
     first: Option<Box<First>>,
+    /// The child of IKE_AUTH, if it was not: the peer has to be told, and nobody else.
+    never_installed: Option<ChildId>,
     fragment_size: Option<usize>,
     nat: Nat,
     last_heard: Instant,
@@ -160,6 +162,7 @@ impl Running {
             lingering: Vec::new(),
             installs: Vec::new(),
             first: None,
+            never_installed: None,
             fragment_size,
             nat,
             last_heard: now,
@@ -278,6 +281,8 @@ impl Running {
                     let ask = shared.ask(now, self.id, |ticket| Ask::Install { child, ticket });
                     self.installs.push(Install { ask, child: id });
                 }
+                Output::Event(Event::ChildClosed { child, .. })
+                    if self.never_installed == Some(child) => {}
                 Output::Event(event) => shared.emit(self.id, event),
             }
         }
@@ -390,6 +395,7 @@ impl Running {
         let added = self.established.add_child(now, &mut lent, &record, policy);
         if failed || added.is_err() {
             // The peer believes that it has a child.
+            self.never_installed = Some(child);
             self.established.start(now, &mut lent, Command::DeleteChild(child));
         } else {
             shared.emit(self.id, Event::ChildEstablished { child, replaces: None });

@@ -10,7 +10,9 @@ use adit_platform::{Instant, Secret};
 
 use super::collision::{PeerRekey, lowest};
 use super::create_child::{missing, wanted_method};
-use super::{Command, Established, Exchange, Host, Output, REPLACED_TIMEOUT, SaRole, Task, nonce};
+use super::{
+    Command, Established, Exchange, Host, IkeSa, Output, REPLACED_TIMEOUT, SaRole, Task, nonce,
+};
 use crate::channel::Spis;
 use crate::error::{Error, Misbehaviour};
 use crate::event::{CloseReason, Event};
@@ -113,7 +115,9 @@ impl Established {
             Ok(None) => {
                 // The peer deletes what it created; we delete what ours replaces.
                 self.succeed(now, spi);
-                for sa in self.sas.iter_mut().filter(|sa| sa.role == SaRole::Candidate) {
+                let is_theirs =
+                    |sa: &&mut IkeSa| sa.role == SaRole::Candidate && sa.spis.local() != spi;
+                for sa in self.sas.iter_mut().filter(is_theirs) {
                     sa.role = SaRole::Replaced;
                     sa.soft = None;
                     sa.hard = Some(now + REPLACED_TIMEOUT);

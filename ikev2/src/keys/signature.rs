@@ -55,7 +55,11 @@ pub(crate) fn verify(
             continue;
         }
         if KeyKind::of(scheme) != kind {
-            result = Err(SignatureError::UnsuitableKey);
+            // A curve that the key is not on says nothing if another one fits.
+            result = result.map_err(|error| match error {
+                SignatureError::Invalid => error,
+                _ => SignatureError::UnsuitableKey,
+            });
             continue;
         }
         let Some(verifier) = provider.verifier(scheme) else { continue };
