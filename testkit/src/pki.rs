@@ -343,7 +343,19 @@ impl Authority {
             let entry = [&der::number(serial)[..], &der::time(since), &reason];
             revoked.extend_from_slice(&sequence(&entry));
         }
-        let revoked = if revoked.is_empty() { revoked } else { sequence(&[&revoked]) };
+        self.crl_of(&revoked, this_update, next_update, extensions)
+    }
+
+    /// A CRL whose `revokedCertificates` has this content, which need not be well-formed; empty leaves it out.
+    /// The rest as for [`crl_with`](Self::crl_with).
+    pub fn crl_of(
+        &mut self,
+        revoked: &[u8],
+        this_update: u64,
+        next_update: Option<u64>,
+        extensions: &[(&'static str, bool, Vec<u8>)],
+    ) -> Vec<u8> {
+        let revoked = if revoked.is_empty() { Vec::new() } else { sequence(&[revoked]) };
         let mut list = vec![
             extension("2.5.29.35", false, &sequence(&[&context(0, &key_id(&self.key))])),
             extension("2.5.29.20", false, &der::number(self.next_crl)),

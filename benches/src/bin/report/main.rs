@@ -7,6 +7,7 @@
 //! Each area of the report is a module with `pub(crate) fn rows(report: &mut Report)`; a new one is added to
 //! [`AREAS`].
 
+mod certval;
 mod esp;
 mod radius;
 
@@ -20,7 +21,8 @@ static ALLOCATOR: adit_testkit::alloc::Counting = adit_testkit::alloc::Counting;
 /// The first part of the names of an area's rows, and what measures them.
 type Area = (&'static str, fn(&mut Report));
 
-const AREAS: &[Area] = &[("esp/", esp::rows), ("radius/", radius::rows)];
+const AREAS: &[Area] =
+    &[("certval/", certval::rows), ("esp/", esp::rows), ("radius/", radius::rows)];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -1,0 +1,171 @@
+//! Certificates, CRLs, names and PEM bent in every way: an answer always comes, and it is never "accepted".
+
+use adit_certval::{
+    Certificate, CrlStore, Name, Outcome, PemBlock, Purpose, Query, Revocation, TrustAnchor,
+    Verifier,
+};
+use adit_platform::UnixTime;
+use adit_platform::ring::PROVIDER;
+use adit_testkit::der::{context, explicit, octet_string, oid, sequence};
+use adit_testkit::mutate::{self, Field};
+use adit_testkit::pki::{self, Authority, Key, Template};
+use adit_testkit::rng::SeededRng;
+
+const NOW: UnixTime = UnixTime::from_secs(pki::NOW);
+
+/// Every length field of a DER encoding, those within octet and bit strings included.
+fn length_fields(der: &[u8]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    walk(der, 0, &mut fields);
+    fields
+}
+
+fn walk(der: &[u8], base: usize, fields: &mut Vec<Field>) -> bool {
+    let mut at = 0;
+    while let [tag, first, ..] = der[at..] {
+        let (width, len) = match first {
+            0..=0x7f => (0, usize::from(first)),
+            0x81..=0x84 => {
+                let width = usize::from(first & 0x7f);
+                let Some(bytes) = der.get(at + 2..at + 2 + width) else { return false };
+                (width, bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
+            }
+            _ => return false,
+        };
+        let start = at + 2 + width;
+        let Some(content) = der.get(start..start + len) else { return false };
+        fields.push(Field::u8(base + at + 1));
+        if width > 0 {
+            fields.push(Field { offset: base + at + 2, width });
+        }
+        let nested = fields.len();
+        let skip = usize::from(tag == 0x03);
+        let wraps = tag & 0x20 != 0 || matches!(tag, 0x03 | 0x04);
+        if wraps && content.len() > skip && !walk(&content[skip..], base + start + skip, fields) {
+            fields.truncate(nested);
+        }
+        at = start + len;
+    }
+    at == der.len()
+}
+
+/// A chain and its CRLs with every extension that is read, each valid.
+struct World {
+    verifier: Verifier,
+    leaf: Vec<u8>,
+    intermediate: Vec<u8>,
+    crl: Vec<u8>,
+    store: CrlStore,
+}
+
+fn world() -> World {
+    let mut rng = SeededRng::new(31);
+    let mut root = Authority::root("Root", Key::p256(&mut rng));
+    let any_policy = sequence(&[&sequence(&[&oid("2.5.29.32.0")])]);
+    let permitted = sequence(&[&sequence(&[&context(2, b"example")])]);
+    let ca = Template {
+        extensions: vec![
+            ("2.5.29.30", true, sequence(&[&explicit(0, &permitted[2..])])),
+            ("2.5.29.32", false, any_policy.clone()),
+            ("2.5.29.36", true, sequence(&[&context(0, &[0])])),
+            ("2.5.29.33", false, sequence(&[&sequence(&[&oid("1.2.3.4"), &oid("1.2.3.5")])])),
+        ],
+        ..Template::ca("Intermediate")
+    };
+    let mut intermediate = root.intermediate(&ca, Key::p256(&mut rng));
+    let leaf = intermediate.issue(
+        &Template {
+            crl_urls: vec!["http://pki.example/crl".into()],
+            issuer_urls: vec!["http://pki.example/cer".into()],
+            ip: vec!["192.0.2.1".parse().unwrap()],
+            email: vec!["a@example".into()],
+            extensions: vec![("2.5.29.32", false, any_policy)],
+            ..Template::gateway("gateway.example")
+        },
+        Key::p256(&mut rng),
+    );
+    let mut anchor = TrustAnchor::from_der(root.certificate.clone()).unwrap();
+    anchor.revocation = Revocation::Require;
+    let mut verifier = Verifier::new(&PROVIDER);
+    verifier.add_anchor(anchor);
+    let entries = [(7, pki::NOW - 9, Some(1)), (300, pki::NOW - 8, None)];
+    let url = context(6, b"http://pki.example/crl");
+    let scope = sequence(&[&explicit(0, &explicit(0, &url))]);
+    let extensions = [("2.5.29.28", true, scope), ("1.2.3", false, octet_string(&[1]))];
+    let crl = intermediate.crl_with(entries, pki::NOW - 7, Some(pki::NOW + 7), &extensions);
+    let sent = [&leaf.certificate[..], &intermediate.certificate];
+    let mut store = CrlStore::new();
+    store.insert(&verifier, root.crl(&[]), &[]).unwrap();
+    store.insert(&verifier, crl.clone(), &sent).unwrap();
+    let query = Query::new(&sent, NOW);
+    assert!(matches!(verifier.verify(&query, &store), Ok(Outcome::Accepted(_))), "all is well yet");
+    World { leaf: leaf.certificate, intermediate: intermediate.certificate, verifier, crl, store }
+}
+
+#[test]
+fn certificates() {
+    let world = world();
+    for valid in [&world.leaf, &world.intermediate] {
+        for cut in mutate::truncations(valid) {
+            let error = Certificate::from_der(cut).unwrap_err();
+            assert!(error.offset <= cut.len(), "{error}");
+        }
+        mutate::all(valid, &length_fields(valid), 1, |input| {
+            match Certificate::from_der(input) {
+                Ok(certificate) => assert_eq!(certificate.as_der(), input),
+                Err(error) => assert!(error.offset <= input.len(), "{error}"),
+            }
+            let _ = TrustAnchor::from_der(input.to_vec());
+        });
+    }
+}
+
+#[test]
+fn a_bent_chain_is_never_accepted() {
+    let world = world();
+    for (at, valid) in [(0, &world.leaf), (1, &world.intermediate)] {
+        mutate::all(valid, &length_fields(valid), 2, |input| {
+            if input == *valid {
+                return;
+            }
+            let mut sent = [&world.leaf[..], &world.intermediate];
+            sent[at] = input;
+            let mut query = Query::new(&sent, NOW);
+            for purpose in [Purpose::IkeGateway, Purpose::Any] {
+                query.purpose = purpose;
+                let outcome = world.verifier.verify(&query, &world.store);
+                assert!(!matches!(outcome, Ok(Outcome::Accepted(_))), "{input:02x?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_bent_crl_never_enters_the_store() {
+    let world = world();
+    let sent = [&world.leaf[..], &world.intermediate];
+    let mut store = world.store.clone();
+    mutate::all(&world.crl, &length_fields(&world.crl), 3, |input| {
+        if input != world.crl {
+            store.insert(&world.verifier, input.to_vec(), &sent).unwrap_err();
+        }
+    });
+    assert_eq!(store.iter().count(), world.store.iter().count());
+}
+
+#[test]
+fn names_and_pem() {
+    let world = world();
+    let name = Certificate::from_der(&world.leaf).unwrap().subject().as_der().to_vec();
+    mutate::all(&name, &length_fields(&name), 4, |input| {
+        if let Ok(name) = Name::from_der(input) {
+            let _ = (name.to_string(), name.common_name(), name == name);
+        }
+    });
+    let pem = PemBlock { label: "CERTIFICATE".into(), der: world.leaf }.to_pem();
+    mutate::all(pem.as_bytes(), &[], 5, |input| {
+        if let Ok(text) = core::str::from_utf8(input) {
+            let _ = PemBlock::read_all(text);
+        }
+    });
+}
