@@ -12,13 +12,22 @@
 //! | [`lifetime`] | soft and hard limits and their events |
 //! | [`sad`] | the SAs of a core, found by SPI, with their succession by rekeying |
 //! | [`spd`] | which packets are protected, bypassed or discarded |
+//! | [`batch`] | many packets in one call, one SA for many threads |
 //! | [`encap`] | ESP and IKE on UDP port 4500 |
 //! | [`keylog`] | keys for Wireshark, for debugging |
+//!
+//! Features: `std` adds [`batch`]'s `SharedInbound`; `bytes` adds forms of seal and open that take the
+//! `BytesMut` of the `bytes` crate.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
+pub mod batch;
+#[cfg(feature = "bytes")]
+mod bytes;
 pub mod config;
 pub mod encap;
 pub mod error;
@@ -26,6 +35,7 @@ pub mod inbound;
 pub mod ip;
 pub mod keylog;
 pub mod lifetime;
+mod opener;
 pub mod outbound;
 pub mod packet;
 mod protection;

@@ -1,8 +1,9 @@
-//! Sealing and opening ask the heap for nothing.
+//! Sealing and opening ask the heap for nothing, one by one, in batches and shared.
 
 mod common;
 
 use adit_esp::NextHeader;
+use adit_esp::batch::{OpenFrame, SealFrame, SharedInbound};
 use adit_esp::selector::Selectors;
 use adit_testkit::alloc::{Counting, allocations};
 use common::{config, everything, inbound, ipv4, outbound};
@@ -33,6 +34,46 @@ fn no_packet_allocates() {
         assert_eq!(allocations() - before, 0, "{suite:?} with {}", provider.name);
     }
     let before = allocations();
-    drop(Box::new(1));
+    drop(std::hint::black_box(Box::new(1)));
     assert_eq!(allocations() - before, 1, "the counter counts");
+}
+
+#[test]
+fn no_batch_allocates() {
+    for (provider, suite) in everything() {
+        let mut sender = outbound(&config(suite), provider);
+        let mut receiver = inbound(&config(suite), provider);
+        let shared = SharedInbound::new(inbound(&config(suite), provider));
+        let (head, tail) = (sender.headroom(), sender.tailroom(1400));
+        let mut round = || {
+            let (mut first, mut second) = ([0; 1500], [0; 1500]);
+            let len = head + 1400 + tail;
+            for buf in [&mut first, &mut second] {
+                buf[head] = 0x45;
+                buf[head + 2..head + 4].copy_from_slice(&1400_u16.to_be_bytes());
+            }
+            let payload = head..head + 1400;
+            let mut frames = [
+                SealFrame::new(&mut first[..len], payload.clone(), NextHeader::IPV4),
+                SealFrame::new(&mut second[..len], payload, NextHeader::IPV4),
+            ];
+            sender.seal_batch(&mut frames);
+            let mut copies = (first, second);
+            let mut frames =
+                [OpenFrame::new(&mut first[..len]), OpenFrame::new(&mut second[..len])];
+            receiver.open_batch(&mut frames);
+            let mut shared_frames =
+                [OpenFrame::new(&mut copies.0[..len]), OpenFrame::new(&mut copies.1[..len])];
+            shared.open_batch(&mut shared_frames);
+            for frame in frames.iter().chain(&shared_frames) {
+                assert_eq!(frame.payload().map(<[u8]>::len), Some(1400));
+            }
+        };
+        round();
+        let before = allocations();
+        for _ in 0..100 {
+            round();
+        }
+        assert_eq!(allocations() - before, 0, "{suite:?} with {}", provider.name);
+    }
 }

@@ -1,0 +1,212 @@
+//! Many packets in one call, and one inbound SA for many threads.
+
+use core::ops::Range;
+
+use crate::error::{OpenError, SealError};
+use crate::inbound::{Inbound, Opened};
+use crate::outbound::Outbound;
+use crate::packet::NextHeader;
+
+/// A packet to be sealed in a batch.
+///
+/// ```
+/// use adit_esp::batch::SealFrame;
+/// use adit_esp::{NextHeader, Outbound};
+///
+/// /// Seals what lies behind the headroom in each buffer; returns how many could be.
+/// fn seal_all(sa: &mut Outbound, buffers: &mut [Vec<u8>]) -> usize {
+///     let (head, tail) = (sa.headroom(), sa.tailroom(1400));
+///     let mut frames: Vec<SealFrame<'_>> = buffers
+///         .iter_mut()
+///         .map(|buf| {
+///             buf.resize(head + 1400 + tail, 0);
+///             SealFrame::new(buf, head..head + 1400, NextHeader::IPV4)
+///         })
+///         .collect();
+///     sa.seal_batch(&mut frames);
+///     frames.iter().filter(|frame| matches!(frame.result(), Some(Ok(_)))).count()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SealFrame<'a> {
+    buf: &'a mut [u8],
+    payload: Range<usize>,
+    next: NextHeader,
+    result: Option<Result<Range<usize>, SealError>>,
+}
+
+impl<'a> SealFrame<'a> {
+    /// The arguments of [`Outbound::seal`].
+    pub fn new(buf: &'a mut [u8], payload: Range<usize>, next: NextHeader) -> Self {
+        Self { buf, payload, next, result: None }
+    }
+
+    /// What [`Outbound::seal`] said; `None` until the batch was sealed.
+    pub fn result(&self) -> Option<&Result<Range<usize>, SealError>> {
+        self.result.as_ref()
+    }
+
+    /// The ESP packet, if there is one.
+    pub fn packet(&self) -> Option<&[u8]> {
+        match &self.result {
+            Some(Ok(packet)) => self.buf.get(packet.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Outbound {
+    /// Seals each frame as [`Self::seal`] does, in order. A frame that fails does not stop the others.
+    pub fn seal_batch(&mut self, frames: &mut [SealFrame<'_>]) {
+        for frame in frames {
+            frame.result = Some(self.seal(frame.buf, frame.payload.clone(), frame.next));
+        }
+    }
+}
+
+/// A packet to be opened in a batch.
+#[derive(Debug)]
+pub struct OpenFrame<'a> {
+    packet: &'a mut [u8],
+    /// Its full number, if it may have one.
+    #[cfg(feature = "std")]
+    admitted: Result<u64, OpenError>,
+    result: Option<Result<Opened, OpenError>>,
+}
+
+impl<'a> OpenFrame<'a> {
+    /// The argument of [`Inbound::open`].
+    pub fn new(packet: &'a mut [u8]) -> Self {
+        Self {
+            packet,
+            #[cfg(feature = "std")]
+            admitted: Ok(0),
+            result: None,
+        }
+    }
+
+    /// What [`Inbound::open`] said; `None` until the batch was opened.
+    pub fn result(&self) -> Option<&Result<Opened, OpenError>> {
+        self.result.as_ref()
+    }
+
+    /// The payload, if the packet was opened; empty for a dummy packet.
+    pub fn payload(&self) -> Option<&[u8]> {
+        match &self.result {
+            Some(Ok(opened)) => self.packet.get(opened.payload.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Inbound {
+    /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
+    pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
+        for frame in frames {
+            frame.result = Some(self.open(frame.packet));
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+pub use shared::SharedInbound;
+
+#[cfg(feature = "std")]
+mod shared {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use super::OpenFrame;
+    use crate::error::OpenError;
+    use crate::inbound::{Inbound, Opened, Received};
+    use crate::lifetime::LifetimeEvent;
+    use crate::opener::Opener;
+    use crate::packet::Spi;
+    use crate::stats::InboundStats;
+
+    /// An inbound SA that several threads receive on (feature `std`).
+    ///
+    /// The cryptography runs outside the lock; a batch takes it twice, once to check all its sequence
+    /// numbers and once to record those that proved authentic. A packet that two threads have at the same
+    /// time is accepted from one of them. An SA for each core costs less: RFC 9611.
+    ///
+    /// ```
+    /// use adit_esp::Inbound;
+    /// use adit_esp::batch::{OpenFrame, SharedInbound};
+    ///
+    /// fn receive(sa: &SharedInbound, packets: &mut [Vec<u8>]) -> usize {
+    ///     let mut frames: Vec<OpenFrame<'_>> =
+    ///         packets.iter_mut().map(|packet| OpenFrame::new(packet)).collect();
+    ///     sa.open_batch(&mut frames);
+    ///     frames.iter().filter_map(|frame| frame.payload()).map(|payload| payload.len()).sum()
+    /// }
+    /// ```
+    pub struct SharedInbound {
+        opener: Opener,
+        received: Mutex<Received>,
+    }
+
+    impl SharedInbound {
+        /// Shares an SA.
+        pub fn new(sa: Inbound) -> Self {
+            let Inbound { opener, received } = sa;
+            Self { opener, received: Mutex::new(received) }
+        }
+
+        /// The SPI that packets carry.
+        pub fn spi(&self) -> Spi {
+            self.opener.spi
+        }
+
+        /// Like [`Inbound::open`].
+        ///
+        /// # Errors
+        /// If the packet must be dropped.
+        pub fn open(&self, packet: &mut [u8]) -> Result<Opened, OpenError> {
+            let admitted = self.lock().admit(&self.opener, packet);
+            let result = admitted.and_then(|sequence| self.decrypt(packet, sequence));
+            self.lock().record(admitted, result)
+        }
+
+        /// Like [`Inbound::open_batch`].
+        pub fn open_batch(&self, frames: &mut [OpenFrame<'_>]) {
+            let received = self.lock();
+            for frame in &mut *frames {
+                frame.admitted = received.admit(&self.opener, frame.packet);
+            }
+            drop(received);
+
+            for frame in &mut *frames {
+                frame.result =
+                    Some(frame.admitted.and_then(|sequence| self.decrypt(frame.packet, sequence)));
+            }
+
+            let mut received = self.lock();
+            for frame in frames {
+                frame.result =
+                    frame.result.take().map(|result| received.record(frame.admitted, result));
+            }
+        }
+
+        /// What runs outside the lock.
+        fn decrypt(&self, packet: &mut [u8], sequence: u64) -> Result<Opened, OpenError> {
+            self.opener.decrypt(packet, sequence)?;
+            self.opener.unwrap(packet, sequence)
+        }
+
+        /// What happened to the SA's lifetime since the last call.
+        pub fn poll_event(&self) -> Option<LifetimeEvent> {
+            self.lock().poll_event()
+        }
+
+        /// Counters since the SA was made.
+        pub fn stats(&self) -> InboundStats {
+            self.lock().stats()
+        }
+
+        /// Nothing that runs under the lock can panic and leave half a change; if it did, the window
+        /// would still be one that refuses more, not less.
+        fn lock(&self) -> MutexGuard<'_, Received> {
+            self.received.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}

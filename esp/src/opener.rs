@@ -1,0 +1,123 @@
+//! The part of an inbound SA that never changes: keys, sizes and rules.
+
+use core::ops::Range;
+
+use crate::config::Mode;
+use crate::error::{InnerError, OpenError};
+use crate::inbound::Opened;
+use crate::ip::{IpError, IpPacket};
+use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
+use crate::protection::{Counter, Protection, Sizes};
+use crate::selector::Selectors;
+
+/// Opens packets whose sequence number has been found and checked by somebody else, and so needs no
+/// exclusive access: several cores can work with one.
+pub(crate) struct Opener {
+    pub(crate) spi: Spi,
+    pub(crate) mode: Mode,
+    pub(crate) extended: bool,
+    pub(crate) sizes: Sizes,
+    pub(crate) protection: Protection,
+    pub(crate) selectors: Option<Selectors>,
+}
+
+impl Opener {
+    /// Checks lengths and SPI. Returns the sequence number as the packet carries it.
+    #[inline]
+    pub(crate) fn check_shape(&self, packet: &[u8]) -> Result<u32, OpenError> {
+        let minimum = self.sizes.header + self.sizes.align + self.sizes.icv;
+        let (Some(encrypted), Some((spi, rest))) = (
+            packet.len().checked_sub(self.sizes.header + self.sizes.icv),
+            packet.split_first_chunk::<4>(),
+        ) else {
+            return Err(OpenError::Truncated { len: packet.len(), minimum });
+        };
+        let Some(low) = rest.first_chunk().filter(|_| encrypted >= self.sizes.align) else {
+            return Err(OpenError::Truncated { len: packet.len(), minimum });
+        };
+        let spi = Spi(u32::from_be_bytes(*spi));
+        if spi != self.spi {
+            return Err(OpenError::WrongSpi { spi });
+        }
+        if encrypted & (self.sizes.align - 1) != 0 {
+            return Err(OpenError::Misaligned { len: encrypted, multiple: self.sizes.align });
+        }
+        Ok(u32::from_be_bytes(*low))
+    }
+
+    /// Verifies and decrypts `packet`.
+    #[inline]
+    pub(crate) fn decrypt(&self, packet: &mut [u8], sequence: u64) -> Result<(), OpenError> {
+        let counter = Counter { spi: self.spi, sequence, extended: self.extended };
+        self.protection
+            .open(self.sizes, counter, packet)
+            .map_err(|_| OpenError::Authentication { spi: self.spi, sequence })
+    }
+
+    /// Takes a decrypted packet apart.
+    #[inline]
+    pub(crate) fn unwrap(&self, packet: &[u8], sequence: u64) -> Result<Opened, OpenError> {
+        let (payload, next_header) = self.unpad(packet)?;
+        let payload = match self.mode {
+            //= RFC 4303 section 2.6: whatever a dummy packet holds is discarded.
+            _ if next_header == NextHeader::NONE => payload.start..payload.start,
+            Mode::Tunnel => self.unwrap_inner(packet, payload, next_header)?,
+            Mode::Transport => payload,
+        };
+        Ok(Opened { payload, next_header, sequence })
+    }
+
+    /// Finds the payload of a decrypted packet: RFC 4303 section 2.4.
+    #[inline]
+    fn unpad(&self, packet: &[u8]) -> Result<(Range<usize>, NextHeader), OpenError> {
+        let trailer_end = packet.len() - self.sizes.icv;
+        let trailer_at = trailer_end - TRAILER_LEN;
+        let (pad_len, next_header) = (packet[trailer_at], packet[trailer_at + 1]);
+        let padding_at = trailer_at
+            .checked_sub(pad_len.into())
+            .filter(|at| *at >= self.sizes.header)
+            .ok_or(OpenError::Padding { offset: trailer_at })?;
+        //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
+        let wrong = packet[padding_at..trailer_at].iter().zip(&PADDING).position(|(a, b)| a != b);
+        match wrong {
+            None => Ok((self.sizes.header..padding_at, NextHeader(next_header))),
+            Some(at) => Err(OpenError::Padding { offset: padding_at + at }),
+        }
+    }
+
+    /// Finds the inner IP packet of a tunnel-mode packet and checks it against the selectors.
+    #[inline]
+    fn unwrap_inner(
+        &self,
+        packet: &[u8],
+        payload: Range<usize>,
+        next_header: NextHeader,
+    ) -> Result<Range<usize>, OpenError> {
+        let inner = &packet[payload.clone()];
+        match next_header {
+            NextHeader::IPV4 => self.admit_inner(payload.start, IpPacket::parse_v4(inner)),
+            NextHeader::IPV6 => self.unwrap_inner_v6(payload.start, inner),
+            other => Err(OpenError::UnexpectedNextHeader(other)),
+        }
+    }
+
+    /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
+    #[inline(never)]
+    fn unwrap_inner_v6(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
+        self.admit_inner(start, IpPacket::parse_v6(inner))
+    }
+
+    #[inline(always)]
+    fn admit_inner(
+        &self,
+        start: usize,
+        inner: Result<IpPacket, IpError>,
+    ) -> Result<Range<usize>, OpenError> {
+        let inner = inner.map_err(|error| OpenError::Inner(InnerError { start, error }))?;
+        if self.selectors.as_ref().is_some_and(|selectors| !selectors.admit_inbound(&inner)) {
+            return Err(OpenError::Selectors);
+        }
+        //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
+        Ok(start..start + inner.total_len)
+    }
+}
