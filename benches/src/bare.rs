@@ -40,7 +40,8 @@ impl Bare {
         encryption: &[u8],
         integrity: &[u8],
     ) -> Self {
-        let is_ring = provider.name == "ring";
+        // What the provider `simd` does faster is held against ring.
+        let is_ring = provider.name != "rustcrypto";
         match suite {
             Suite::Aead(algorithm) => {
                 let key = &encryption[..algorithm.key_len()];

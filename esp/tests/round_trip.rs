@@ -33,7 +33,7 @@ fn every_size_up_to_two_blocks_of_everything() {
 #[test]
 fn providers_understand_each_other() {
     for suite in SUITES {
-        for (from, to) in [(0, 1), (1, 0)] {
+        for (from, to) in [(0, 1), (1, 0), (1, 2), (2, 1), (2, 0), (0, 2)] {
             let mut sender = outbound(&config(suite), PROVIDERS[from]);
             let mut receiver = inbound(&config(suite), PROVIDERS[to]);
             for len in [20, 64, 999, 1400] {
@@ -187,7 +187,7 @@ proptest! {
     #[test]
     fn every_pattern_of_loss(
         suite in prop::sample::select(SUITES.to_vec()),
-        provider in 0_usize..2,
+        provider in 0_usize..3,
         extended: bool,
         start in prop_oneof![Just(0_u64), Just((1 << 32) - 40), any::<u32>().prop_map(u64::from)],
         arrivals in prop::collection::vec((0_usize..80, any::<bool>()), 1..160),

@@ -5,10 +5,11 @@ use adit_esp::{Inbound, Outbound, SaConfig, SaKeys, Spi};
 use adit_platform::aead::AeadAlgorithm;
 use adit_platform::cipher::CipherAlgorithm;
 use adit_platform::mac::MacAlgorithm;
-use adit_platform::{Provider, Secret, Suite, ring, rustcrypto};
+use adit_platform::{Provider, Secret, Suite, ring, rustcrypto, simd};
 use adit_testkit::rng::SeededRng;
 
-pub(crate) const PROVIDERS: [&Provider; 2] = [&ring::PROVIDER, &rustcrypto::PROVIDER];
+pub(crate) const PROVIDERS: [&Provider; 3] =
+    [&ring::PROVIDER, &simd::PROVIDER, &rustcrypto::PROVIDER];
 
 pub(crate) const SUITES: [Suite; 9] = {
     use CipherAlgorithm::{Aes128Cbc, Aes256Cbc};
