@@ -185,3 +185,146 @@ impl Partial {
         (self.first_payload, content)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adit_platform::aead::AeadAlgorithm;
+    use adit_platform::cipher::CipherAlgorithm;
+    use adit_platform::mac::MacAlgorithm;
+    use adit_platform::prf::PrfAlgorithm;
+    use adit_platform::rng::RngError;
+    use adit_platform::{Provider, Secret, Suite};
+
+    use super::*;
+    use crate::keys::{IkeKeys, Nonces};
+    use crate::wire::{ExchangeType, Flags, IkeSpi, Message};
+
+    struct Zero;
+
+    impl Rng for Zero {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), RngError> {
+            out.fill(0);
+            Ok(())
+        }
+    }
+
+    const SUITES: [Suite; 2] = [
+        Suite::Aead(AeadAlgorithm::Aes128Gcm16),
+        Suite::CipherMac(CipherAlgorithm::Aes256Cbc, MacAlgorithm::HmacSha2_512_256),
+    ];
+
+    fn ends(provider: &Provider, suite: Suite) -> (Protector, Protector) {
+        let nonces = Nonces { initiator: &[1; 32], responder: &[2; 32] };
+        let spis = (IkeSpi([1; 8]), IkeSpi([2; 8]));
+        let shared = Secret::copy_from(&[3; 32]);
+        let prf = PrfAlgorithm::HmacSha2_256;
+        let keys = IkeKeys::initial(provider, prf, suite, &shared, nonces, spis).unwrap();
+        let end = |initiator| Protector::new(provider, &keys, initiator).unwrap();
+        (end(true), end(false))
+    }
+
+    fn header() -> Header {
+        let flags = Flags::REQUEST_BY_INITIATOR;
+        Header::new(IkeSpi([1; 8]), IkeSpi([2; 8]), ExchangeType::IKE_AUTH, flags, 1)
+    }
+
+    fn content(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i % 251) as u8).collect()
+    }
+
+    #[test]
+    fn messages_of_every_length_are_cut_to_the_limit_and_put_together() {
+        for provider in [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER] {
+            for suite in SUITES {
+                let (mut ours, peers) = ends(&provider, suite);
+                for len in (0..2000).step_by(7).chain([1100, 1101, 65_535]) {
+                    let limit = 1232;
+                    let sent = content(len);
+                    let first = PayloadType::IDI;
+                    let datagrams =
+                        seal(&mut ours, &mut Zero, &header(), first, &sent, Some(limit)).unwrap();
+                    assert!(datagrams.iter().all(|datagram| datagram.len() <= limit));
+                    let whole = ours.sealed_len(len, false) <= limit;
+                    assert_eq!(datagrams.len() == 1, whole);
+                    let mut reassembly = Reassembly::default();
+                    let mut received = None;
+                    let total = datagrams.len();
+                    // The last comes first.
+                    for (index, mut datagram) in datagrams.into_iter().enumerate().rev() {
+                        let encrypted = Message::parse(&datagram).unwrap().encrypted.unwrap();
+                        let range = peers.open(&mut datagram, &encrypted).unwrap();
+                        let content = &datagram[range];
+                        let Some(fragment) = encrypted.fragment else {
+                            received = Some((encrypted.first_payload, content.to_vec()));
+                            continue;
+                        };
+                        assert_eq!(usize::from(fragment.number), index + 1);
+                        assert_eq!(usize::from(fragment.total), total);
+                        let first_payload = encrypted.first_payload;
+                        let piece = Piece { message_id: 1, fragment, first_payload, content };
+                        received = reassembly.insert(Instant::default(), piece).unwrap();
+                        assert_eq!(received.is_some(), index == 0);
+                    }
+                    assert_eq!(received, Some((first, sent)));
+                    assert_eq!(reassembly.since(), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_cut_is_refused() {
+        let (mut ours, _) = ends(&adit_platform::ring::PROVIDER, SUITES[0]);
+        let mut seal = |len, limit| {
+            seal(&mut ours, &mut Zero, &header(), PayloadType::IDI, &content(len), limit)
+        };
+        assert!(matches!(seal(70_000, None), Err(SealError::TooLong(_))));
+        assert!(matches!(seal(70_000, Some(1232)), Err(SealError::TooLong(_))));
+        assert!(matches!(seal(1000, Some(50)), Err(SealError::TooLong(_))));
+        assert!(matches!(seal(60_000, Some(100)), Err(SealError::TooLong(_))));
+    }
+
+    fn piece(number: u16, total: u16, content: &[u8]) -> Piece<'_> {
+        let fragment = Fragment { number, total };
+        Piece { message_id: 7, fragment, first_payload: PayloadType(number as u8), content }
+    }
+
+    #[test]
+    fn duplicates_and_older_partitions_are_ignored_and_newer_ones_start_over() {
+        let now = Instant::default();
+        let mut reassembly = Reassembly::default();
+        let mut insert = |piece| reassembly.insert(now, piece).unwrap();
+        assert_eq!(insert(piece(1, 2, b"a")), None);
+        // A replay with another content does not replace what is there.
+        assert_eq!(insert(piece(1, 2, b"x")), None);
+        //= RFC 7383 section 2.6: a greater Total Fragments discards all received fragments.
+        assert_eq!(insert(piece(3, 3, b"c")), None);
+        assert_eq!(insert(piece(2, 2, b"b")), None);
+        assert_eq!(insert(piece(2, 3, b"b")), None);
+        let done = insert(piece(1, 3, b"a")).unwrap();
+        assert_eq!(done, (PayloadType(1), b"abc".to_vec()));
+        // Another message begins anew.
+        assert_eq!(insert(piece(1, 2, b"a")), None);
+        assert_eq!(insert(Piece { message_id: 8, ..piece(2, 2, b"b") }), None);
+        assert_eq!(
+            insert(Piece { message_id: 8, ..piece(1, 2, b"a") }),
+            Some((PayloadType(1), b"ab".to_vec()))
+        );
+    }
+
+    #[test]
+    fn what_is_held_is_bounded() {
+        let now = Instant::default();
+        let mut reassembly = Reassembly::default();
+        let too_many = reassembly.insert(now, piece(1, MAX_FRAGMENTS + 1, b"a"));
+        assert_eq!(too_many.unwrap_err().kind, DecodeErrorKind::TooMany);
+        let big = alloc::vec![0; 40_000];
+        assert_eq!(reassembly.insert(now, piece(1, 3, &big)), Ok(None));
+        let too_long = reassembly.insert(now, piece(2, 3, &big));
+        assert_eq!(too_long.unwrap_err().kind, DecodeErrorKind::TooMany);
+        for (number, total) in [(0, 1), (2, 1), (0, 0)] {
+            let error = reassembly.insert(now, piece(number, total, b"a")).unwrap_err();
+            assert_eq!(error.kind, DecodeErrorKind::BadValue);
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod choice;
 mod configuration;
 mod proposal;
 mod selectors;
+#[cfg(test)]
+mod tests;
 
 pub use configuration::{ConfigurationReply, ConfigurationRequest};
 pub use proposal::{EspProposal, IkeProposal, SequenceNumbers};
