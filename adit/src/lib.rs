@@ -1,5 +1,27 @@
 //! IPsec remote access: a sans-IO gateway and client, and a tokio driver.
-#![no_std]
+#![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 extern crate alloc;
+
+pub mod adapters;
+mod client;
+pub mod config;
+mod gateway;
+mod limits;
+pub mod proposal;
+mod stack;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+pub use client::{
+    Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket, SetupError,
+};
+pub use config::{
+    ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, GatewayConfig,
+    GatewayProof, Key, OwnCertificate, Policy, Trust,
+};
+pub use gateway::{ConnectedClient, Gateway, GatewayEvent, Refusal, Target};
+pub use limits::Limits;
+pub use stack::{Dropped, KeyLogLine, Received};

@@ -231,6 +231,16 @@ impl Sad {
         self.inbound.contains_key(&spi)
     }
 
+    /// Sends through the pair of `inbound` from now on, if it waits for its first packet: the peer is known
+    /// to have it, as after the exchange that deletes the old pair. Any other pair is left as it is.
+    pub fn promote(&mut self, inbound: Spi) {
+        let Some(entry) = self.inbound.get_mut(&inbound) else { return };
+        entry.first_packet_awaited = false;
+        if let Some(child) = self.children.get_mut(&entry.child) {
+            child.succeed(inbound);
+        }
+    }
+
     /// Removes a pair at `at`, without an event: the peer has had the time until then to send what was
     /// on its way. The pair is named by the SPI of its inbound SA; an unknown one is ignored.
     pub fn retire(&mut self, inbound: Spi, at: Instant) {

@@ -336,6 +336,17 @@ impl Endpoint {
         self.shared.key_log = on;
     }
 
+    /// The random source, for others that work beside this endpoint.
+    pub fn rng(&mut self) -> &mut dyn Rng {
+        &mut *self.shared.rng
+    }
+
+    /// True if no IKE SA waits for its peer: none is being set up, none stands, and every DELETE was answered.
+    /// What is left only answers peers that repeat themselves, so a program may end.
+    pub fn is_settled(&self) -> bool {
+        self.connections.iter().all(Connection::is_settled)
+    }
+
     /// How many IKE SAs there are, those half-open and those about to vanish included.
     pub fn len(&self) -> usize {
         self.connections.len()

@@ -124,6 +124,16 @@ impl Connection {
         }
     }
 
+    /// True if it is over, but for answers to a peer that repeats itself.
+    pub(super) fn is_settled(&self) -> bool {
+        match &self.phase {
+            Phase::Gone => true,
+            Phase::Running(running) => running.is_settled(),
+            Phase::Lingering(lingering) => lingering.is_settled(),
+            Phase::Initiating(_) | Phase::Accepting(_) | Phase::Authenticating(_) => false,
+        }
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let phase = match &self.phase {

@@ -25,6 +25,11 @@ impl Lingering {
         self.channel.spis().local()
     }
 
+    /// True if the peer has confirmed our last word, or we had none.
+    pub(super) fn is_settled(&self) -> bool {
+        self.channel.is_idle()
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.channel.deadline().map_or(self.until, |repeat| repeat.min(self.until))
     }

@@ -519,6 +519,13 @@ impl Running {
         self.established.is_gone() && self.lingering.is_empty()
     }
 
+    /// True if it is over, but for answers to a peer that repeats itself.
+    pub(super) fn is_settled(&self) -> bool {
+        self.established.is_closed()
+            && self.channels.iter().all(Channel::is_idle)
+            && self.lingering.iter().all(Lingering::is_settled)
+    }
+
     /// Gives back the SPIs.
     pub(super) fn release(&mut self, shared: &mut Shared) {
         for channel in &self.channels {

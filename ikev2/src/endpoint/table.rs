@@ -46,6 +46,10 @@ impl<T> Table<T> {
         self.slot_mut(id)?.entry.as_deref_mut()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.entry.as_deref())
+    }
+
     pub(super) fn remove(&mut self, id: SaId) -> Option<Box<T>> {
         let slot = self.slot_mut(id)?;
         let entry = slot.entry.take()?;

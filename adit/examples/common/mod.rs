@@ -1,0 +1,5 @@
+//! What the `gateway` and `client` examples share: configuration files, certificates, console output.
+
+pub(crate) mod file;
+pub(crate) mod ike;
+pub(crate) mod pki;

@@ -1,0 +1,709 @@
+//! The client of a remote-access gateway.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+use core::ops::Range;
+
+use adit_certval::{CertificateInfo, Purpose, Warning};
+use adit_eap::Credential;
+use adit_eap::error::Rejected;
+use adit_esp::sad::ChildStats;
+use adit_ikev2::negotiate::ConfigurationRequest;
+use adit_ikev2::wire::TrafficSelector;
+use adit_ikev2::{
+    Ask, AuthError, ChildConfig, ChildId, CloseReason, CommandError, Deny, EapReply, Established,
+    Event, Identity, LocalAuth, Nat, Path, PeerConfig, RemoteAuth, SaId, Signature, StaleTicket,
+    Ticket, VerifiedKey,
+};
+use adit_platform::signature::SignatureScheme;
+use adit_platform::{Instant, Provider, Rng, Secret};
+use ipnet::IpNet;
+
+use crate::adapters::certificates::{CertificateChecker, Fetch, FetchId};
+use crate::adapters::eap::{ClientStep, PasswordPeer};
+use crate::adapters::esp::{Sealed, SendError};
+use crate::config::{ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, Key};
+use crate::stack::{KeyLogLine, Received, Stack};
+
+/// A remote-access client: one connection to one gateway, sans-IO.
+///
+/// Feed whatever happened by a `handle_…` method, an answer or a command; then drain
+/// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) until they return `None`; then
+/// wait, but not beyond [`poll_timeout`](Self::poll_timeout). `adit::tokio` does all this over sockets and a
+/// TUN device.
+///
+/// ```
+/// use adit::{Client, ClientConfig, ClientProof, Clocks, GatewayProof};
+/// use adit_ikev2::Identity;
+/// use adit_platform::{Instant, Secret, UnixTime};
+/// # fn example(provider: adit_platform::Provider, rng: Box<dyn adit_platform::Rng>) {
+/// let psk = || Secret::copy_from(b"correct horse battery staple");
+/// let config = ClientConfig::new(
+///     "0.0.0.0:500".parse().unwrap(),
+///     "192.0.2.1:500".parse().unwrap(),
+///     Identity::fqdn("gw.lab.test"),
+///     GatewayProof::SharedSecret(psk()),
+///     Identity::email("alice@lab.test"),
+///     ClientProof::SharedSecret(psk()),
+/// );
+/// let clocks = Clocks { now: Instant::default(), unix: UnixTime::from_secs(1_800_000_000) };
+/// let mut client = Client::new(config, provider, rng, clocks).unwrap();
+/// client.connect(clocks.now).unwrap();
+/// let mut datagram = Vec::new();
+/// while let Some(path) = client.poll_transmit(&mut datagram) {
+///     // … send `datagram` from `path.local` to `path.remote` …
+/// }
+/// # }
+/// ```
+pub struct Client {
+    stack: Stack,
+    config: ClientConfig,
+    checker: Option<CertificateChecker>,
+    connection: Option<Running>,
+    events: VecDeque<ClientEvent>,
+}
+
+/// The connection that is being made or stands.
+struct Running {
+    sa: SaId,
+    path: Path,
+    eap: Option<PasswordPeer>,
+    failure: Option<Failure>,
+    established: Option<Established>,
+    connected: bool,
+}
+
+/// What a client tells and asks.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// The gateway answered, and both ends have keys; nobody is authenticated yet.
+    KeysAgreed {
+        /// Where the handshake goes on.
+        path: Path,
+        /// Where a NAT was found.
+        nat: Nat,
+    },
+    /// The gateway's certificate is good. Nothing that proves who the user is has left before.
+    GatewayVerified {
+        /// What a person may want to see of it.
+        certificate: Box<CertificateInfo>,
+        /// What a person should be warned of.
+        warnings: Vec<Warning>,
+    },
+    /// Fetch this and answer with [`Client::handle_fetched`].
+    Fetch(Fetch),
+    /// Sign these octets and answer with [`Client::answer_signature`]; only with [`Key::External`].
+    Sign {
+        /// What is to be signed; hashing is part of signing.
+        octets: Vec<u8>,
+        /// The schemes to choose from.
+        schemes: Vec<SignatureScheme>,
+        /// For the answer.
+        ticket: Ticket<Signature>,
+    },
+    /// Ask the user for the password and answer with [`Client::answer_password`].
+    AskPassword {
+        /// Whose.
+        user: String,
+        /// Why it is asked again: what the gateway said about the last one.
+        rejected: Option<String>,
+        /// For the answer.
+        ticket: PasswordTicket,
+    },
+    /// The tunnel is up: set addresses and routes.
+    Connected(Connection),
+    /// Keys were renewed.
+    Rekeyed {
+        /// Those of a child SA, or else those of the IKE SA.
+        child: bool,
+    },
+    /// The gateway is reached at another address from now on.
+    PathChanged(Path),
+    /// A line for Wireshark; only after [`Client::dangerous_key_log`].
+    KeyLog(KeyLogLine),
+    /// The connection is over, or did not come about.
+    Disconnected {
+        /// Why.
+        reason: Disconnect,
+        /// What it carried.
+        stats: Box<ChildStats>,
+    },
+}
+
+/// What the gateway assigned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Who the gateway proved to be.
+    pub gateway: Identity,
+    /// Between which addresses the tunnel runs.
+    pub path: Path,
+    /// Our inner addresses, each with the length of its subnet's prefix.
+    pub addresses: Vec<IpNet>,
+    /// DNS servers.
+    pub dns: Vec<IpAddr>,
+    /// What to route into the tunnel.
+    pub routes: Vec<IpNet>,
+}
+
+/// The right to answer a [`ClientEvent::AskPassword`].
+#[derive(Debug)]
+pub struct PasswordTicket(Ticket<EapReply>);
+
+/// Why a connection ended.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// We ended it.
+    ByUs,
+    /// The gateway ended it.
+    ByGateway,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What went wrong, at the place where a person can do something about it.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The gateway's certificate was not believed.
+    Certificate(adit_certval::Error),
+    /// The gateway did not accept user name and password, or could not prove that it knows them.
+    Password(adit_eap::Error),
+    /// The user gave no password.
+    NoPassword,
+    /// Anything else.
+    Ike(adit_ikev2::Error),
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByUs => f.write_str("disconnected"),
+            Self::ByGateway => f.write_str("the gateway closed the connection"),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(error) => {
+                write!(f, "the gateway's certificate is not trusted: {error}")?;
+                match &error.presented {
+                    Some(certificate) => write!(f, "\n{certificate}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Password(adit_eap::Error::Rejected(Rejected::ByAuthenticator)) => {
+                f.write_str("the gateway refused the user name or the password")
+            }
+            Self::Password(adit_eap::Error::Rejected(reason)) => {
+                write!(f, "the gateway refused the user name or the password: {reason}")
+            }
+            Self::Password(error) => write!(f, "login by password failed: {error}"),
+            Self::NoPassword => f.write_str("no password was given"),
+            Self::Ike(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl Client {
+    /// A client that waits for [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// If the configuration cannot work with this provider.
+    pub fn new(
+        mut config: ClientConfig,
+        provider: Provider,
+        rng: Box<dyn Rng>,
+        clocks: Clocks,
+    ) -> Result<Self, SetupError> {
+        if let ClientProof::Certificate(own) = &config.proof
+            && own.chain.is_empty()
+        {
+            return Err(SetupError::Config(ConfigError::EmptyChain));
+        }
+        if let ClientProof::Password { user, password } = &config.proof {
+            password_peer(user, password.as_ref())
+                .map_err(|_| SetupError::Config(ConfigError::BadCredential))?;
+        }
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
+        let proof = core::mem::replace(
+            &mut config.gateway_proof,
+            GatewayProof::SharedSecret(Secret::copy_from(&[])),
+        );
+        let checker = match proof {
+            GatewayProof::Certificate(trust) => {
+                Some(CertificateChecker::new(*trust, Purpose::IkeGateway, provider))
+            }
+            secret => {
+                config.gateway_proof = secret;
+                None
+            }
+        };
+        Ok(Self { stack, config, checker, connection: None, events: VecDeque::new() })
+    }
+
+    /// Starts connecting; progress and result come as events. While a connection is being made or stands,
+    /// nothing happens.
+    ///
+    /// # Errors
+    /// If ikev2 cannot start.
+    pub fn connect(&mut self, now: Instant) -> Result<(), CommandError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let path = Path { local: self.config.local, remote: self.config.gateway };
+        let peer = Arc::new(self.peer_config());
+        let sa = self.stack.endpoint.connect(now, path, peer)?;
+        let eap = match &self.config.proof {
+            ClientProof::Password { user, password } => password_peer(user, password.as_ref()).ok(),
+            _ => None,
+        };
+        let (failure, established, connected) = (None, None, false);
+        self.connection = Some(Running { sa, path, eap, failure, established, connected });
+        self.work(now);
+        Ok(())
+    }
+
+    /// Ends the connection and tells the gateway; [`ClientEvent::Disconnected`] follows.
+    pub fn disconnect(&mut self, now: Instant) {
+        if let Some(connection) = &self.connection {
+            // It fails only if the SA has gone, of which an event tells.
+            let _ = self.stack.endpoint.delete(now, connection.sa);
+        }
+        self.work(now);
+    }
+
+    /// True if no connection stands or is being made, and no DELETE waits for its answer.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_none() && self.stack.endpoint.is_settled()
+    }
+
+    /// Takes a datagram that arrived. If it holds an inner packet, that lies in the range returned.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Received {
+        let received = self.stack.handle_datagram(now, path, datagram);
+        if self.stack.take_dirty() {
+            self.work(now);
+        }
+        received
+    }
+
+    /// Turns the inner packet at `packet` into a datagram, in place. Needs
+    /// [`HEADROOM`](crate::adapters::esp::Tunnels::HEADROOM) bytes in front of it and
+    /// [`TAILROOM`](crate::adapters::esp::Tunnels::TAILROOM) behind it.
+    ///
+    /// # Errors
+    /// If it cannot or must not be sent.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+        packet: Range<usize>,
+    ) -> Result<Sealed, SendError> {
+        let sealed = self.stack.seal(buf, packet);
+        self.stack.replace_spent(now);
+        sealed
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.stack.endpoint.handle_timeout(now);
+        self.work(now);
+    }
+
+    /// Takes what was fetched, or why it could not be.
+    pub fn handle_fetched(&mut self, now: Instant, id: FetchId, result: Result<Vec<u8>, String>) {
+        if let Some(checker) = &mut self.checker {
+            checker.handle_fetched(self.stack.unix(now), id, result);
+        }
+        self.work(now);
+    }
+
+    /// Answers [`ClientEvent::AskPassword`]; `None` gives up.
+    pub fn answer_password(
+        &mut self,
+        now: Instant,
+        PasswordTicket(ticket): PasswordTicket,
+        password: Option<Secret>,
+    ) {
+        let Some(connection) = &mut self.connection else { return };
+        if connection.sa != ticket.sa() {
+            return;
+        }
+        if password.is_none() {
+            connection.failure = Some(Failure::NoPassword);
+        }
+        let step = connection
+            .eap
+            .as_mut()
+            .map(|eap| eap.answer(password.map(Credential::Password), self.stack.endpoint.rng()));
+        self.apply_eap(now, ticket, step);
+        self.work(now);
+    }
+
+    /// Answers [`ClientEvent::Sign`].
+    ///
+    /// # Errors
+    /// If it is too late.
+    pub fn answer_signature(
+        &mut self,
+        now: Instant,
+        ticket: Ticket<Signature>,
+        signature: Result<Signature, Deny>,
+    ) -> Result<(), StaleTicket> {
+        let answered = self.stack.endpoint.answer(now, ticket, signature);
+        self.work(now);
+        answered
+    }
+
+    /// Renews the keys of the IKE SA.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub fn rekey_ike(&mut self, now: Instant) -> Result<(), CommandError> {
+        let sa = self.connection.as_ref().ok_or(CommandError::UnknownSa)?.sa;
+        let started = self.stack.endpoint.rekey_ike(now, sa);
+        self.work(now);
+        started
+    }
+
+    /// Renews the keys of all child SAs.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub fn rekey_children(&mut self, now: Instant) -> Result<(), CommandError> {
+        let sa = self.connection.as_ref().ok_or(CommandError::UnknownSa)?.sa;
+        for child in self.stack.tunnels.newest_children(sa) {
+            self.stack.endpoint.rekey_child(now, sa, child)?;
+        }
+        self.work(now);
+        Ok(())
+    }
+
+    /// The host's wall clock was set.
+    pub fn set_clocks(&mut self, clocks: Clocks) {
+        self.stack.set_clocks(clocks);
+    }
+
+    /// From now on emits all keys as [`ClientEvent::KeyLog`]. Whoever reads them reads, and forges,
+    /// everything.
+    pub fn dangerous_key_log(&mut self) {
+        self.stack.dangerous_key_log();
+    }
+
+    /// What the connection has carried so far.
+    pub fn stats(&self) -> ChildStats {
+        let sa = self.connection.as_ref().map(|connection| connection.sa);
+        sa.map(|sa| self.stack.tunnels.stats(sa)).unwrap_or_default()
+    }
+
+    /// The next datagram to send, written over the content of `datagram`.
+    pub fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
+        Some(self.stack.endpoint.poll_transmit(datagram)?.path)
+    }
+
+    /// What has happened since.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.stack.endpoint.poll_timeout()
+    }
+
+    fn peer_config(&self) -> PeerConfig {
+        let config = &self.config;
+        let local_auth = match &config.proof {
+            ClientProof::SharedSecret(_) => LocalAuth::SharedSecret,
+            ClientProof::Certificate(own) => LocalAuth::Certificate {
+                chain: own.chain.as_slice().into(),
+                schemes: own.key.schemes(),
+            },
+            ClientProof::Password { .. } => LocalAuth::Eap,
+        };
+        let remote_auth = match self.checker {
+            Some(_) => RemoteAuth::Certificate,
+            None => RemoteAuth::SharedSecret,
+        };
+        let wanted = |ipv4: bool| config.subnets.iter().any(|net| net.addr().is_ipv4() == ipv4);
+        let mut request = ConfigurationRequest::default();
+        if !wanted(true) {
+            request.ipv4.clear();
+        }
+        if !wanted(false) {
+            request.ipv6.clear();
+        }
+        let remote = config.subnets.iter().filter_map(subnet_selector).collect();
+        let child = ChildConfig {
+            proposals: config.policy.esp_proposals.clone(),
+            lifetime: config.policy.child_lifetime,
+            remote,
+            ..ChildConfig::remote_access()
+        };
+        let policy = &config.policy;
+        let mut peer = PeerConfig {
+            remote_id: Some(config.gateway_id.clone()),
+            authorities: self
+                .checker
+                .as_ref()
+                .map(CertificateChecker::authorities)
+                .unwrap_or_default(),
+            proposals: policy.ike_proposals.clone(),
+            request: Some(request),
+            child: Some(child),
+            remote_nat_t_port: config.gateway_nat_t_port,
+            // ESP is carried in UDP alone here.
+            force_encapsulation: true,
+            lifetime: policy.ike_lifetime,
+            liveness_interval: policy.liveness_interval,
+            initial_contact: true,
+            ..PeerConfig::new(config.id.clone(), local_auth, remote_auth)
+        };
+        if let Some(schemes) = &policy.signature_schemes {
+            peer.signature_schemes = schemes.clone();
+        }
+        peer
+    }
+
+    /// Deals with all that has come up, until nothing more comes.
+    fn work(&mut self, now: Instant) {
+        loop {
+            if let Some((sa, event)) = self.stack.endpoint.poll_event() {
+                self.handle_event(now, sa, event);
+                continue;
+            }
+            if let Some(verdict) = self.checker.as_mut().and_then(|c| c.poll_verdict()) {
+                self.handle_verdict(now, verdict);
+                continue;
+            }
+            break;
+        }
+        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch()) {
+            self.events.push_back(ClientEvent::Fetch(fetch));
+        }
+        for line in self.stack.take_esp_key_log() {
+            self.events.push_back(ClientEvent::KeyLog(line));
+        }
+    }
+
+    fn handle_event(&mut self, now: Instant, sa: SaId, event: Event) {
+        let Some(connection) = self.connection.as_mut().filter(|c| c.sa == sa) else { return };
+        match event {
+            Event::Ask(ask) => self.handle_ask(now, ask),
+            Event::KeysAgreed { path, nat } => {
+                connection.path = path;
+                self.events.push_back(ClientEvent::KeysAgreed { path, nat });
+            }
+            Event::Established(established) => {
+                connection.path = established.path;
+                connection.established = Some(*established);
+            }
+            Event::ChildEstablished { child, replaces } => {
+                self.child_established(sa, child, replaces)
+            }
+            // Without a tunnel the connection is of no use.
+            Event::ChildFailed(error) if !connection.connected => {
+                connection.failure = Some(Failure::Ike(error));
+                let _ = self.stack.endpoint.delete(now, sa);
+            }
+            Event::ChildClosed { child, .. } => self.stack.tunnels.remove(sa, child),
+            Event::IkeRekeyed { .. } => {
+                self.events.push_back(ClientEvent::Rekeyed { child: false });
+            }
+            Event::PathChanged(path) => {
+                connection.path = path;
+                self.stack.tunnels.set_path(sa, path);
+                self.events.push_back(ClientEvent::PathChanged(path));
+            }
+            Event::KeyLog(line) => {
+                self.events.push_back(ClientEvent::KeyLog(KeyLogLine::Ike(line)));
+            }
+            Event::Closed(reason) => self.closed(sa, reason),
+            _ => {}
+        }
+    }
+
+    fn handle_ask(&mut self, now: Instant, ask: Ask) {
+        match ask {
+            Ask::SharedSecret { ticket, .. } => {
+                let secret = match (&self.config.proof, &self.config.gateway_proof) {
+                    (ClientProof::SharedSecret(secret), _) if self.checker.is_some() => secret,
+                    (_, GatewayProof::SharedSecret(secret)) => secret,
+                    (ClientProof::SharedSecret(secret), _) => secret,
+                    _ => return self.deny(now, ticket, "no shared secret is configured"),
+                };
+                let _ = self.stack.endpoint.answer(now, ticket, Ok(secret.duplicate()));
+            }
+            Ask::VerifyPeer { peer_id, chain, evidence, ticket } => {
+                let unix = self.stack.unix(now);
+                match &mut self.checker {
+                    Some(checker) => checker.check(now, unix, ticket, peer_id, chain, &evidence),
+                    None => self.deny(now, ticket, "no certificates are expected"),
+                }
+            }
+            Ask::Sign { octets, schemes, ticket, .. } => match &self.config.proof {
+                ClientProof::Certificate(own) => match &own.key {
+                    Key::Local(key) => {
+                        let key = key.clone();
+                        self.stack.sign(now, &key, &octets, &schemes, ticket);
+                    }
+                    Key::External { .. } => {
+                        self.events.push_back(ClientEvent::Sign { octets, schemes, ticket });
+                    }
+                },
+                _ => self.deny(now, ticket, "no certificate is configured"),
+            },
+            Ask::Eap { message, ticket, .. } => {
+                let connection = self.connection.as_mut();
+                let eap = connection.and_then(|connection| connection.eap.as_mut());
+                let packet = message.unwrap_or_default();
+                let step = eap.map(|eap| eap.handle(&packet, self.stack.endpoint.rng()));
+                self.apply_eap(now, ticket, step);
+            }
+            Ask::Install { child, ticket } => {
+                let Some(connection) = &self.connection else { return };
+                self.stack.install(now, connection.path, &child, ticket);
+            }
+            // Asks of responders: their tickets are dropped and fail closed.
+            _ => {}
+        }
+    }
+
+    fn apply_eap(
+        &mut self,
+        now: Instant,
+        ticket: Ticket<EapReply>,
+        step: Option<Result<ClientStep, adit_eap::Error>>,
+    ) {
+        let failure = match step {
+            Some(Ok(ClientStep::Reply(reply))) => {
+                let _ = self.stack.endpoint.answer(now, ticket, Ok(reply));
+                return;
+            }
+            Some(Ok(ClientStep::AskPassword { user, rejected })) => {
+                let rejected = rejected.map(|reason| reason.to_string());
+                let ticket = PasswordTicket(ticket);
+                self.events.push_back(ClientEvent::AskPassword { user, rejected, ticket });
+                return;
+            }
+            Some(Ok(ClientStep::Failure(reason))) | Some(Err(reason)) => reason,
+            None => return self.deny(now, ticket, "EAP is not configured"),
+        };
+        let text = failure.to_string();
+        if let Some(connection) = &mut self.connection {
+            connection.failure.get_or_insert(Failure::Password(failure));
+        }
+        let _ = self.stack.endpoint.answer(now, ticket, Err::<EapReply, _>(Deny::because(text)));
+    }
+
+    fn handle_verdict(&mut self, now: Instant, verdict: crate::adapters::certificates::Verdict) {
+        let answer = match verdict.result {
+            Ok(path) => {
+                let certificate = Box::new(path.info());
+                let warnings = path.warnings().to_vec();
+                self.events.push_back(ClientEvent::GatewayVerified { certificate, warnings });
+                Ok(VerifiedKey { spki: path.subject_public_key_info().to_vec() })
+            }
+            Err(error) => {
+                let deny = Deny::because(error.to_string());
+                if let Some(connection) = &mut self.connection {
+                    connection.failure = Some(Failure::Certificate(error));
+                }
+                Err(deny)
+            }
+        };
+        let _ = self.stack.endpoint.answer(now, verdict.ticket, answer);
+    }
+
+    fn child_established(&mut self, sa: SaId, child: ChildId, replaces: Option<ChildId>) {
+        self.stack.established(sa, child);
+        if replaces.is_some() {
+            self.events.push_back(ClientEvent::Rekeyed { child: true });
+        }
+        let Some(connection) = self.connection.as_mut().filter(|c| !c.connected) else { return };
+        let Some(established) = &connection.established else { return };
+        connection.connected = true;
+        let assigned = established.configuration.clone().unwrap_or_default();
+        let v4 = assigned.ipv4.iter().filter_map(|address| {
+            IpNet::new((*address).into(), assigned.ipv4_prefix.unwrap_or(32)).ok()
+        });
+        let v6 =
+            assigned.ipv6.iter().filter_map(|(a, prefix)| IpNet::new((*a).into(), *prefix).ok());
+        let addresses = v4.chain(v6).collect();
+        self.events.push_back(ClientEvent::Connected(Connection {
+            gateway: established.peer.identity().clone(),
+            path: connection.path,
+            addresses,
+            dns: assigned.dns,
+            routes: self.stack.tunnels.remote_subnets(sa),
+        }));
+    }
+
+    fn closed(&mut self, sa: SaId, reason: CloseReason) {
+        let stats = Box::new(self.stack.tunnels.remove_all(sa));
+        let failure = self.connection.take().and_then(|connection| connection.failure);
+        let refused = CloseReason::Failed(adit_ikev2::Error::Authentication(AuthError::EapFailure));
+        let reason = match (failure, reason) {
+            (Some(failure), _) => Disconnect::Failed(failure),
+            (None, reason) if reason == refused => {
+                let reason = Rejected::ByAuthenticator;
+                Disconnect::Failed(Failure::Password(adit_eap::Error::Rejected(reason)))
+            }
+            (None, CloseReason::Failed(error)) => Disconnect::Failed(Failure::Ike(error)),
+            (None, CloseReason::ByPeer) => Disconnect::ByGateway,
+            (None, _) => Disconnect::ByUs,
+        };
+        self.events.push_back(ClientEvent::Disconnected { reason, stats });
+    }
+
+    fn deny<A: adit_ikev2::Answer>(&mut self, now: Instant, ticket: Ticket<A>, why: &'static str) {
+        let _ = self.stack.endpoint.answer(now, ticket, Err::<A, _>(Deny::because(why)));
+    }
+}
+
+fn password_peer(user: &str, password: Option<&Secret>) -> Result<PasswordPeer, adit_eap::Error> {
+    PasswordPeer::new(user, password.map(|password| Credential::Password(password.duplicate())))
+}
+
+pub(crate) fn subnet_selector(net: &IpNet) -> Option<TrafficSelector> {
+    TrafficSelector::subnet(net.addr(), net.prefix_len())
+}
+
+/// Why a gateway or client could not be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The configuration cannot work.
+    Config(ConfigError),
+    /// ikev2 cannot work with it.
+    Ike(CommandError),
+}
+
+impl From<CommandError> for SetupError {
+    fn from(error: CommandError) -> Self {
+        Self::Ike(error)
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Ike(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SetupError {}
