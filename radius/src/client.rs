@@ -15,7 +15,7 @@ use crate::failover::{Server, another_is_up, choose};
 use crate::packet::Packet;
 use crate::reply::Reply;
 use crate::request::AccessRequest;
-use crate::secure;
+use crate::secure::{self, MessageAuthenticator};
 
 /// A RADIUS client of one or more servers, RFC 2865 and RFC 5080, sans-IO.
 ///
@@ -296,7 +296,11 @@ impl Client {
         if !expected {
             return Err(Error::Misbehaved(Misbehaved::UnexpectedCode(packet.code())));
         }
-        let policy = config.message_authenticator;
+        let policy = match pending.purpose {
+            Purpose::Access { .. } => config.message_authenticator,
+            // That a server is up grants nobody anything.
+            Purpose::Status => MessageAuthenticator::OnlyWithEap,
+        };
         Reply::verify(datagram, packet, &pending.authenticator, &config.secret, policy, server)
     }
 

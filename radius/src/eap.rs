@@ -1,6 +1,7 @@
 //! EAP over RADIUS, RFC 3579: a gateway that passes EAP packets through.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use adit_platform::Secret;
@@ -57,6 +58,7 @@ pub struct EapSession {
     server: Option<ServerId>,
     rounds: u32,
     turn: Turn,
+    message: Option<String>,
 }
 
 /// Who has to speak.
@@ -110,6 +112,7 @@ impl EapSession {
             server: None,
             rounds: 0,
             turn: Turn::Start,
+            message: None,
         }
     }
 
@@ -142,6 +145,12 @@ impl EapSession {
     /// The identity that the peer gave: hostile octets, not always UTF-8, and empty until it is known.
     pub fn user_name(&self) -> &[u8] {
         &self.user_name
+    }
+
+    /// Reply-Message of the last reply: text for a person, such as why an account is locked. A pass-through
+    /// has no packet to carry it in (RFC 3579 section 2.6.5), but a log may say it.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// Takes an EAP packet from the peer and makes the request that carries it to the server.
@@ -185,6 +194,7 @@ impl EapSession {
         let Turn::Server { identifier } = self.turn else {
             return Err(Error::Misuse(Misuse::OutOfOrder));
         };
+        self.message = reply.message();
         let step = match reply.code() {
             Code::ACCESS_CHALLENGE => self.challenge(&reply),
             Code::ACCESS_ACCEPT => accept(reply),

@@ -7,7 +7,7 @@
 //! | read what a server grants | [`Reply::authorization`] |
 //! | read or make packets by hand, or be a server | [`Packet`], [`AttributeList`], [`secure`], [`mppe`] |
 //!
-//! Replies without a Message-Authenticator are discarded unless a server is configured otherwise
+//! Replies without a Message-Authenticator grant nothing unless a server is configured otherwise
 //! (CVE-2024-3596); every request carries one, as its first attribute.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,7 +1,8 @@
 //! What the shared secret protects: authenticators and hidden passwords.
 //!
-//! RADIUS over UDP rests on MD5. A reply is believed only with a valid Message-Authenticator, because a
-//! Response Authenticator alone can be forged in minutes (CVE-2024-3596, "Blast-RADIUS").
+//! RADIUS over UDP rests on MD5. A reply that grants anything is believed only with a valid
+//! Message-Authenticator, because a Response Authenticator alone can be forged in minutes
+//! (CVE-2024-3596, "Blast-RADIUS").
 
 use alloc::vec::Vec;
 
@@ -21,7 +22,9 @@ pub const MAX_PASSWORD_LEN: usize = 128;
 /// Which replies need a Message-Authenticator to be believed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum MessageAuthenticator {
-    /// Every reply. A server that does not send it is out of date.
+    /// Every reply but an Access-Reject without EAP: servers out of date reject a user without it, and a
+    /// forger gains no more from a reject than from dropping the packet. Were it discarded, a locked
+    /// account would look like a server that is down.
     #[default]
     Required,
     /// Only replies that carry EAP, as RFC 3579 demanded: leaves passwords open to CVE-2024-3596.
@@ -106,7 +109,11 @@ pub fn verify_reply(
         return Ok(());
     }
     let carries = |kind| attributes.all(kind).next().is_some();
-    if policy == MessageAuthenticator::Required || carries(AttributeType::EAP_MESSAGE) {
+    let required = match policy {
+        MessageAuthenticator::Required => reply.code() != Code::ACCESS_REJECT,
+        MessageAuthenticator::OnlyWithEap => false,
+    };
+    if required || carries(AttributeType::EAP_MESSAGE) {
         return Err(Error::Misbehaved(Misbehaved::NoMessageAuthenticator));
     }
     if carries(AttributeType::PROXY_STATE) {
@@ -350,6 +357,28 @@ mod tests {
         );
         assert_eq!(hide(&[b'x'; 128]).unwrap().len(), 128);
         assert_eq!(hide(&[b'x'; 129]), Err(Error::Misuse(Misuse::PasswordTooLong)));
+    }
+
+    #[test]
+    fn only_a_reject_is_believed_without_a_message_authenticator() {
+        let secret = Secret::copy_from(SECRET);
+        let eap = hex!("4f06 04010004");
+        for (code, attributes, believed) in [
+            (Code::ACCESS_REJECT, &[][..], true),
+            (Code::ACCESS_REJECT, &eap, false),
+            (Code::ACCESS_ACCEPT, &[], false),
+            (Code::ACCESS_CHALLENGE, &[], false),
+            (Code::PROTOCOL_ERROR, &[], false),
+        ] {
+            let length = HEADER_LEN + attributes.len();
+            let mut reply = [&[code.0, 1, 0, length as u8][..], &[5; 16], attributes].concat();
+            let digest = Md5::new().chain_update(&reply).chain_update(SECRET).finalize();
+            reply[4..20].copy_from_slice(&digest);
+            let reply = Packet::parse(&reply).unwrap();
+            let verified = verify_reply(&reply, &[5; 16], &secret, MessageAuthenticator::Required);
+            let missing = Err(Error::Misbehaved(Misbehaved::NoMessageAuthenticator));
+            assert_eq!(verified, if believed { Ok(()) } else { missing }, "{code} {attributes:?}");
+        }
     }
 
     #[test]

@@ -55,7 +55,8 @@ fn every_packet_verifies() {
             assert_eq!(secure::verify_reply(&reply, sent, &secret, lenient), Ok(()), "{name}");
             let strict =
                 secure::verify_reply(&reply, sent, &secret, MessageAuthenticator::Required);
-            assert_eq!(strict.is_ok(), packet["message_authenticator"] == true, "{name}");
+            let reject = reply.code() == Code::ACCESS_REJECT && packet["eap"].is_null();
+            assert_eq!(strict.is_ok(), packet["message_authenticator"] == true || reject, "{name}");
             let other = Secret::copy_from(b"testing124");
             assert!(secure::verify_reply(&reply, sent, &other, lenient).is_err(), "{name}");
             replies += 1;
