@@ -168,10 +168,14 @@ impl Gateway {
         check(&config).map_err(SetupError::Config)?;
         config.endpoint.responder = true;
         config.endpoint.proposals = config.policy.ike_proposals.clone();
-        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
         let trust = config.clients.certificates.take();
         let checker =
             trust.map(|trust| CertificateChecker::new(trust, Purpose::IkeClient, provider));
+        // Many clients send their certificate only to those who ask for it.
+        if let Some(checker) = &checker {
+            config.endpoint.authorities = checker.authorities();
+        }
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
         let nas_identifier = config.id.to_string();
         let eap = match config.clients.eap.take() {
             None => None,
@@ -182,10 +186,9 @@ impl Gateway {
                 Some(Eap::Radius(Box::new(servers)))
             }
         };
-        let authorities = checker.as_ref().map(CertificateChecker::authorities).unwrap_or_default();
         Ok(Self {
             stack,
-            peers: Peers::new(&config, &authorities),
+            peers: Peers::new(&config),
             checker,
             eap,
             pool: AddressPool::new(config.pool.iter().copied()),
@@ -675,7 +678,7 @@ fn check(config: &GatewayConfig) -> Result<(), ConfigError> {
 }
 
 impl Peers {
-    fn new(config: &GatewayConfig, authorities: &[[u8; 20]]) -> Self {
+    fn new(config: &GatewayConfig) -> Self {
         let own = match &config.certificate {
             Some(own) => LocalAuth::Certificate {
                 chain: own.chain.as_slice().into(),
@@ -686,7 +689,6 @@ impl Peers {
         let policy = &config.policy;
         let peer = |local_auth: LocalAuth, remote_auth: RemoteAuth| {
             let mut peer = PeerConfig {
-                authorities: authorities.to_vec(),
                 proposals: policy.ike_proposals.clone(),
                 // ESP is carried in UDP alone here.
                 force_encapsulation: true,

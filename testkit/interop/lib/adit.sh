@@ -13,13 +13,9 @@ adit_build() { # unless binaries are given
   [ -x "$ADIT_BIN/client" ] && [ -x "$ADIT_BIN/gateway" ] || die "no examples in $ADIT_BIN"
 }
 
-# CRLs for our end: FILE, from $PKI, or HTTP, from the distribution point that the certificate names. The
-# intermediate's certificate names none, so the root's CRL is always a file.
-adit_crls() {
-  local files="\"$PKI/crl/root.crl\""
-  [ "$CRLS" = http ] || files="$files, \"$PKI/crl/inter.crl\""
-  printf 'crl = [%s]\nrevocation = "require"\nfetch_crls = %s\n' "$files" "$([ "$CRLS" = http ] && echo true || echo false)"
-}
+# CRLs for our end: the intermediate's from the distribution point that certificates name, over HTTP; the
+# root's, which none names, from a file.
+adit_crls() { printf 'crl = ["%s"]\nrevocation = "require"\n' "$PKI/crl/root.crl"; }
 
 adit_client_toml() {
   cat <<C
@@ -62,9 +58,9 @@ $(case $AUTH in
     psk) printf '[[clients.psk]]\nid = "alice@lab.test"\nsecret = "%s"\n' "$PSK" ;;
     cert) printf '[clients.certificate]\nca = ["%s"]\n' "$PKI/ca/root.crt"; adit_crls ;;
     eap)
-      printf '[clients.eap]\nrequest_identity = true\n\n'
+      printf '[clients.eap]\n\n'
       if [ -n "$RADIUS" ]; then
-        printf '[radius]\nservers = [{ address = "127.0.0.1:%s", secret = "%s" }]\nnas_identifier = "gw.lab.test"\n' $RADIUS_PORT $RADIUS_SECRET
+        printf '[radius]\nservers = [{ address = "127.0.0.1:%s", secret = "%s" }]\n' $RADIUS_PORT $RADIUS_SECRET
       else
         printf '[[users]]\nname = "alice"\npassword = "%s"\n' "$OUR_PASSWORD"
       fi ;;

@@ -8,7 +8,6 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   PEER=strongswan          # strongswan | guest: strongSwan over its own ESP, or over the guest kernel's
   AUTH=psk                 # psk | cert | eap: how the client proves who it is
   GW_CERT=gw-p256 CL_CERT=p256
-  CRLS=file                # file | http: where our end takes CRLs from
   RADIUS=''                # anything: our gateway asks FreeRADIUS
   NET=''                   # nat: an address translator stands between
   IKE=aes128gcm16-prfsha256-x25519 ESP=aes128gcm16-x25519
@@ -44,7 +43,7 @@ scenario_up() {
     if [ "$OURS" = client ]; then swan_gateway; else swan_client; fi
     swan_start "$SWAN_SIDE" "$SWAN_NS"
   fi
-  if [ "$CRLS" = http ]; then
+  if [ "$AUTH" != psk ]; then
     pid_start http "$STATE/http.log" ip netns exec "$OUR_NS" \
       python3 -m http.server 8880 --bind 127.0.0.1 --directory "$PKI"
     wait_for 5 ip netns exec "$OUR_NS" bash -c ': </dev/tcp/127.0.0.1/8880' 2>/dev/null
