@@ -48,6 +48,10 @@ impl Modp {
 
     fn generate(&self, rng: &mut dyn Rng) -> Result<(Secret, Vec<u8>), KexError> {
         let private = Secret::random(self.exponent_len, rng).map_err(|_| KexError::Rng)?;
+        // Drawn with a probability of 2^-320 or by a source that is out of order.
+        if private.expose().iter().all(|byte| *byte == 0) {
+            return Err(KexError::Rng);
+        }
         // The generator of all three groups is 2.
         let mut generator = Vec::from([0; 512]);
         generator.truncate(self.len);

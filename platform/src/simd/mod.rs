@@ -1,9 +1,9 @@
 //! The ring provider with AES-GCM of our own for short packets.
 //!
 //! ring prepares every packet as if it were long; at 64 bytes that costs three times what the
-//! processor needs. Here a packet of up to 512 bytes is sealed and opened in registers, with the key
-//! schedule and the powers of the hash key kept in the key, and a longer one goes to ring. Everything
-//! else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
+//! processor needs. Here a packet whose text has up to 576 bytes (768 with VAES) is sealed and opened in
+//! registers, with the key schedule and the powers of the hash key kept in the key, and a longer one goes
+//! to ring. Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!
 //! The code is for x86-64: one block per register where the processor has AES-NI, PCLMULQDQ and AVX,
 //! two where it has VAES and VPCLMULQDQ, which is asked at run time. Elsewhere, AArch64
@@ -21,11 +21,7 @@ mod gcm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// The longest text that goes this way, in bytes.
-#[cfg(target_arch = "x86_64")]
-const MAX_TEXT: usize = 512;
-
-/// The ring provider, with AES-GCM of our own for packets of up to 512 bytes.
+/// The ring provider, with AES-GCM of our own for short packets.
 ///
 /// ```
 /// use adit_platform::aead::AeadAlgorithm;

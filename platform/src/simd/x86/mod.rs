@@ -346,7 +346,7 @@ fn expand<const RCON: i32, const WORD: i32>(last: __m128i, before: __m128i) -> _
 }
 
 /// `N` blocks of nonce and counter, from `first` on. The counter is big-endian and its lowest byte does
-/// not overflow here: [`super::MAX_TEXT`] is far below 254 blocks.
+/// not overflow here: no text of 254 blocks or more comes this way.
 #[inline]
 #[target_feature(enable = "avx")]
 fn counters<const N: usize>(nonce: __m128i, first: u32) -> [__m128i; N] {
