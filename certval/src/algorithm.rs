@@ -1,11 +1,14 @@
 //! Signature algorithms: from `AlgorithmIdentifier` to a scheme that the provider can verify
 //! (RFC 3279, RFC 4055, RFC 5480, RFC 5758, RFC 8410), and which of them policy allows.
 
+use alloc::vec::Vec;
+
 use adit_platform::Provider;
 use adit_platform::signature::SignatureScheme;
 
 use crate::certificate::Spki;
 use crate::der::{DerError, Field, Reader, Tlv, tag};
+use crate::encode;
 use crate::error::Reason;
 use crate::oid;
 
@@ -151,6 +154,24 @@ fn scheme(
         }
         _ => Err(Reason::UnsupportedAlgorithm),
     }
+}
+
+/// The `AlgorithmIdentifier` of a scheme; `None` for PSS, whose parameters nobody writes for requests, and for
+/// what policy would refuse anyway.
+pub(crate) fn identifier(scheme: SignatureScheme) -> Option<Vec<u8>> {
+    use SignatureScheme as S;
+    const NULL: &[u8] = &[5, 0];
+    let (id, parameters): (&[u8], &[u8]) = match scheme {
+        S::RsaPkcs1Sha256 => (oid::SHA256_WITH_RSA, NULL),
+        S::RsaPkcs1Sha384 => (oid::SHA384_WITH_RSA, NULL),
+        S::RsaPkcs1Sha512 => (oid::SHA512_WITH_RSA, NULL),
+        S::EcdsaP256Sha256 | S::EcdsaP384Sha256 => (oid::ECDSA_SHA256, &[]),
+        S::EcdsaP256Sha384 | S::EcdsaP384Sha384 => (oid::ECDSA_SHA384, &[]),
+        S::EcdsaP256Sha512 | S::EcdsaP384Sha512 => (oid::ECDSA_SHA512, &[]),
+        S::Ed25519 => (oid::ED25519, &[]),
+        _ => return None,
+    };
+    Some(encode::sequence(&[&encode::oid(id), parameters]))
 }
 
 /// `RSASSA-PSS-params` (RFC 4055 section 3.1), if they are those of a scheme: MGF1 with the same hash and a

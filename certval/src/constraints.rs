@@ -157,7 +157,7 @@ fn within(name: &GeneralName<'_>, canonical: &[u8], tree: &Subtree<'_>) -> Withi
         (GeneralName::Unsupported(a), GeneralName::Unsupported(b)) if a == b => {
             return Within::Unknown;
         }
-        (GeneralName::Other(a), GeneralName::Other(b)) if a == b => {
+        (GeneralName::Other { oid: a, .. }, GeneralName::Other { oid: b, .. }) if a == b => {
             return Within::Unknown;
         }
         _ => return Within::OtherForm,

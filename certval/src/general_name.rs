@@ -7,8 +7,11 @@ use crate::name::Name;
 /// One name, borrowed. Strings are IA5 (ASCII) and checked to be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GeneralName<'a> {
-    /// An otherName, by the content of its type's OID.
-    Other(&'a [u8]),
+    /// The content of the type's OID, and the value's whole element within its explicit tag.
+    Other {
+        oid: &'a [u8],
+        value: Field<'a>,
+    },
     Rfc822(&'a str),
     Dns(&'a str),
     Directory(Name<'a>),
@@ -31,9 +34,9 @@ impl<'a> GeneralName<'a> {
             0xa0 => {
                 let mut inner = tlv.content.reader();
                 let oid = inner.oid()?;
-                inner.read(tag::constructed(0))?;
+                let value = inner.read(tag::constructed(0))?;
                 inner.finish()?;
-                Self::Other(oid)
+                Self::Other { oid, value }
             }
             0x81 => Self::Rfc822(ascii(tlv.content)?),
             0x82 => Self::Dns(ascii(tlv.content)?),

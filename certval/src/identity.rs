@@ -5,6 +5,7 @@ use crate::der::DerError;
 use crate::error::Reason;
 use crate::general_name::{self, GeneralName};
 use crate::name::Name;
+use crate::template::NamePattern;
 
 /// The identity that the peer's certificate must bear.
 ///
@@ -31,6 +32,8 @@ pub enum Identity<'a> {
     Ipv6([u8; 16]),
     /// ID_DER_ASN1_DN: the subject, in DER.
     DistinguishedName(&'a [u8]),
+    /// A subject with these attributes, of any values where the pattern says so.
+    NamePattern(&'a NamePattern),
     /// A host name that the user configured, by RFC 9525: a dNSName, whose left-most label may be `*`.
     ServerName(&'a str),
 }
@@ -50,6 +53,9 @@ impl Identity<'_> {
             // An empty subject identifies nobody (RFC 4945 section 3.1.5).
             let subject = certificate.subject();
             return Ok(!subject.is_empty() && Name::from_der(der).is_ok_and(|dn| dn == subject));
+        }
+        if let Self::NamePattern(pattern) = self {
+            return Ok(pattern.matches(&certificate.subject()));
         }
         let Some(extension) = certificate.extensions.subject_alt_name else { return Ok(false) };
         for name in general_name::in_extension(extension)? {

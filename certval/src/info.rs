@@ -111,7 +111,7 @@ fn printable(name: &GeneralName<'_>) -> String {
             _ => String::from("IP:") + &hex(bytes, ""),
         },
         GeneralName::RegisteredId(content) => String::from("OID:") + &oid::dotted(content),
-        GeneralName::Other(content) => String::from("other:") + &oid::dotted(content),
+        GeneralName::Other { oid: content, .. } => String::from("other:") + &oid::dotted(content),
         GeneralName::Unsupported(_) => String::from("other"),
     };
     // A peer's text goes to terminals and logs.
@@ -138,19 +138,24 @@ pub(crate) struct Date(pub(crate) i64);
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, seconds) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
-        // Days since 0000-03-01, in eras of 400 years: the inverse of what `der::time` does.
-        let shifted = days.saturating_add(719_468);
-        let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-        let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = (month_from_march + 2) % 12 + 1;
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let (year, [month, day, hour, minute, second]) = civil(self.0);
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
     }
+}
+
+/// Year, and month, day, hour, minute, second, of seconds since 1970.
+pub(crate) fn civil(time: i64) -> (i64, [i64; 5]) {
+    let (days, seconds) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+    // Days since 0000-03-01, in eras of 400 years: the inverse of what `der::time` does.
+    let shifted = days.saturating_add(719_468);
+    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, [month, day, seconds / 3600, seconds / 60 % 60, seconds % 60])
 }
 
 #[cfg(test)]

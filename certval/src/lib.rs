@@ -41,7 +41,8 @@
 //! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
 //! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
 //! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
-//! | `der`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
+//! | `request`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
+//! | `der`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -57,20 +58,24 @@ mod crl;
 mod crl_index;
 mod der;
 mod distribution;
+mod encode;
 mod error;
 mod extension;
 mod fetch;
 mod general_name;
 mod identity;
 mod info;
+mod ldap;
 mod name;
 mod oid;
 mod path;
 mod pem;
 mod policy;
 mod purpose;
+mod request;
 mod revocation;
 mod store;
+mod template;
 mod validate;
 mod verifier;
 
@@ -84,10 +89,13 @@ pub use error::{CertificateRef, Error, ErrorClass, Limit, Reason, RevocationReas
 pub use fetch::Fetch;
 pub use identity::Identity;
 pub use info::CertificateInfo;
+pub use ldap::{LdapScope, LdapUrl, LdapUrlError};
 pub use name::Name;
 pub use pem::{PemBlock, PemError};
 pub use purpose::Purpose;
+pub use request::{CertificateTemplate, RequestError, ToBeSigned};
 pub use store::CrlStore;
+pub use template::{NamePattern, TemplateError, UserNameError, UserNameTemplate};
 pub use verifier::{
     CertificateFetch, Outcome, PolicyInputs, Query, VerifiedPath, Verifier, Warning,
 };

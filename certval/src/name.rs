@@ -265,12 +265,20 @@ pub(crate) fn text(value: Tlv<'_>) -> Option<String> {
     })
 }
 
+/// The text of a field that holds one string with its header.
+pub(crate) fn attribute_value_text(field: Field<'_>) -> Option<String> {
+    let mut reader = field.reader();
+    let value = reader.any().ok()?;
+    reader.finish().ok()?;
+    text(value)
+}
+
 /// The attribute types that RFC 4514 section 3 and RFC 5280 section 4.1.2.4 name, and their short names.
 const SHORT_NAMES: &[(&str, &[u8])] = &[
     ("CN", oid::COMMON_NAME),
     ("SN", &[0x55, 4, 4]),
-    ("SERIALNUMBER", &[0x55, 4, 5]),
-    ("C", &[0x55, 4, 6]),
+    ("SERIALNUMBER", oid::SERIAL_NUMBER),
+    ("C", oid::COUNTRY),
     ("L", &[0x55, 4, 7]),
     ("ST", &[0x55, 4, 8]),
     ("STREET", &[0x55, 4, 9]),
@@ -283,12 +291,17 @@ const SHORT_NAMES: &[(&str, &[u8])] = &[
     ("DNQ", &[0x55, 4, 46]),
     ("PSEUDONYM", &[0x55, 4, 65]),
     ("UID", &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1]),
-    ("DC", &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25]),
+    ("DC", oid::DOMAIN_COMPONENT),
     ("E", oid::EMAIL_ADDRESS),
 ];
 
 fn short_name(attribute: &[u8]) -> Option<&'static str> {
     SHORT_NAMES.iter().find(|(_, oid)| *oid == attribute).map(|(name, _)| *name)
+}
+
+/// The attribute type of a short name, in any case.
+pub(crate) fn attribute_type(short: &str) -> Option<&'static [u8]> {
+    SHORT_NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(short)).map(|(_, oid)| *oid)
 }
 
 /// RFC 4514 section 2.4, and control characters in hexadecimal so that a terminal is safe.
