@@ -302,7 +302,7 @@ pub(crate) enum AnyAnswer {
     VerifyPeer(VerifiedKey),
     Sign(Signature),
     Eap(EapReply),
-    Admit(Admission),
+    Admit(Box<Admission>),
     Install,
 }
 
@@ -337,6 +337,6 @@ answers! {
     VerifiedKey => "VerifyPeer", AnyAnswer::VerifyPeer;
     Signature => "Sign", AnyAnswer::Sign;
     EapReply => "Eap", AnyAnswer::Eap;
-    Admission => "Admit", AnyAnswer::Admit;
+    Admission => "Admit", |admission| AnyAnswer::Admit(Box::new(admission));
     Installed => "Install", |_| AnyAnswer::Install;
 }

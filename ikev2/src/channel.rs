@@ -205,7 +205,7 @@ impl Channel {
 
     /// Opens a datagram, in place. Nothing changes unless it is authentic and fits the window; an error
     /// says why it was dropped.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: &mut [u8]) -> Result<Received, Error> {
+    pub(crate) fn receive(&mut self, datagram: &mut [u8]) -> Result<Received, Error> {
         let message = Message::parse(datagram)?;
         let header = message.header;
         let Some(encrypted) = message.encrypted else {
@@ -249,7 +249,7 @@ impl Channel {
                     first_payload: encrypted.first_payload,
                     content,
                 };
-                reassembly.insert(now, piece)?.ok_or(Error::Stray(Stray::Fragment))?
+                reassembly.insert(piece)?.ok_or(Error::Stray(Stray::Fragment))?
             }
         };
         if is_response {

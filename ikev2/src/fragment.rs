@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use adit_platform::{Instant, Rng};
+use adit_platform::Rng;
 
 use crate::keys::{Plaintext, Protector, SealError};
 use crate::wire::{DecodeError, DecodeErrorKind, EncodeError, Fragment, Header, PayloadType};
@@ -80,8 +80,6 @@ pub(crate) struct Reassembly {
 struct Partial {
     message_id: u32,
     total: u16,
-    /// When its first fragment came; a message that is not completed is dropped with its exchange.
-    since: Instant,
     first_payload: PayloadType,
     /// By fragment number, from 1.
     parts: Vec<Option<Vec<u8>>>,
@@ -97,7 +95,6 @@ impl Reassembly {
     /// If the message would exceed [`MAX_FRAGMENTS`] or [`MAX_MESSAGE_LEN`]; what was collected is kept.
     pub(crate) fn insert(
         &mut self,
-        now: Instant,
         piece: Piece<'_>,
     ) -> Result<Option<(PayloadType, Vec<u8>)>, DecodeError> {
         let Fragment { number, total } = piece.fragment;
@@ -117,7 +114,7 @@ impl Reassembly {
             Some(partial) => total > partial.total,
         };
         if restart {
-            self.current = Some(Partial::new(now, piece.message_id, total));
+            self.current = Some(Partial::new(piece.message_id, total));
         }
         let Some(partial) = &mut self.current else { return Ok(None) };
         partial.add(number, piece.first_payload, piece.content)?;
@@ -126,27 +123,14 @@ impl Reassembly {
         }
         Ok(self.current.take().map(Partial::join))
     }
-
-    /// Since when fragments are waiting for others.
-    pub(crate) fn since(&self) -> Option<Instant> {
-        self.current.as_ref().map(|partial| partial.since)
-    }
 }
 
 impl Partial {
-    fn new(now: Instant, message_id: u32, total: u16) -> Self {
+    fn new(message_id: u32, total: u16) -> Self {
         let missing = usize::from(total);
         let mut parts = Vec::new();
         parts.resize_with(missing, || None);
-        Self {
-            message_id,
-            total,
-            since: now,
-            first_payload: PayloadType::NONE,
-            parts,
-            missing,
-            len: 0,
-        }
+        Self { message_id, total, first_payload: PayloadType::NONE, parts, missing, len: 0 }
     }
 
     fn add(
@@ -262,11 +246,11 @@ mod tests {
                         assert_eq!(usize::from(fragment.total), total);
                         let first_payload = encrypted.first_payload;
                         let piece = Piece { message_id: 1, fragment, first_payload, content };
-                        received = reassembly.insert(Instant::default(), piece).unwrap();
+                        received = reassembly.insert(piece).unwrap();
                         assert_eq!(received.is_some(), index == 0);
                     }
                     assert_eq!(received, Some((first, sent)));
-                    assert_eq!(reassembly.since(), None);
+                    assert!(reassembly.current.is_none());
                 }
             }
         }
@@ -291,9 +275,8 @@ mod tests {
 
     #[test]
     fn duplicates_and_older_partitions_are_ignored_and_newer_ones_start_over() {
-        let now = Instant::default();
         let mut reassembly = Reassembly::default();
-        let mut insert = |piece| reassembly.insert(now, piece).unwrap();
+        let mut insert = |piece| reassembly.insert(piece).unwrap();
         assert_eq!(insert(piece(1, 2, b"a")), None);
         // A replay with another content does not replace what is there.
         assert_eq!(insert(piece(1, 2, b"x")), None);
@@ -314,16 +297,15 @@ mod tests {
 
     #[test]
     fn what_is_held_is_bounded() {
-        let now = Instant::default();
         let mut reassembly = Reassembly::default();
-        let too_many = reassembly.insert(now, piece(1, MAX_FRAGMENTS + 1, b"a"));
+        let too_many = reassembly.insert(piece(1, MAX_FRAGMENTS + 1, b"a"));
         assert_eq!(too_many.unwrap_err().kind, DecodeErrorKind::TooMany);
         let big = alloc::vec![0; 40_000];
-        assert_eq!(reassembly.insert(now, piece(1, 3, &big)), Ok(None));
-        let too_long = reassembly.insert(now, piece(2, 3, &big));
+        assert_eq!(reassembly.insert(piece(1, 3, &big)), Ok(None));
+        let too_long = reassembly.insert(piece(2, 3, &big));
         assert_eq!(too_long.unwrap_err().kind, DecodeErrorKind::TooMany);
         for (number, total) in [(0, 1), (2, 1), (0, 0)] {
-            let error = reassembly.insert(now, piece(number, total, b"a")).unwrap_err();
+            let error = reassembly.insert(piece(number, total, b"a")).unwrap_err();
             assert_eq!(error.kind, DecodeErrorKind::BadValue);
         }
     }

@@ -176,7 +176,7 @@ impl Connection {
                 running.receive(now, &mut self.path, from, header, datagram, shared)?;
             }
             Phase::Lingering(lingering) => {
-                if lingering.receive(now, from, datagram, shared)? {
+                if lingering.receive(from, datagram, shared)? {
                     self.vanish(shared);
                 }
             }

@@ -37,12 +37,11 @@ impl Lingering {
     /// Takes a datagram. `true` if it is over for the peer too.
     pub(super) fn receive(
         &mut self,
-        now: Instant,
         from: Path,
         datagram: &mut [u8],
         shared: &mut Shared,
     ) -> Result<bool, Error> {
-        match self.channel.receive(now, datagram)? {
+        match self.channel.receive(datagram)? {
             Received::Repeat(sent) => {
                 shared.send(from, &sent);
                 Ok(false)

@@ -207,7 +207,7 @@ impl Running {
         let ours = if header.flags.initiator { header.responder_spi } else { header.initiator_spi };
         if let Some(at) = self.lingering.iter().position(|it| it.spi() == ours) {
             let lingering = self.lingering.get_mut(at).ok_or(Stray::UnknownSpi)?;
-            if lingering.receive(now, from, datagram, shared)? {
+            if lingering.receive(from, datagram, shared)? {
                 self.drop_lingering(at, shared);
             }
             return Ok(());
@@ -217,7 +217,7 @@ impl Running {
             .iter_mut()
             .find(|channel| channel.spis().local() == ours)
             .ok_or(Stray::UnknownSpi)?;
-        let message = match channel.receive(now, datagram)? {
+        let message = match channel.receive(datagram)? {
             Received::Repeat(sent) => {
                 shared.send(from, &sent);
                 return Ok(());

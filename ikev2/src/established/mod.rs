@@ -229,11 +229,6 @@ impl Established {
         self.children.add_installed(now, host.rng(), child, config)
     }
 
-    /// Whether ESP is carried in UDP, for children to come.
-    pub(crate) fn set_udp_encapsulation(&mut self, udp_encapsulation: bool) {
-        self.policy.udp_encapsulation = udp_encapsulation;
-    }
-
     /// True once nothing is left to do or to answer.
     pub(crate) fn is_gone(&self) -> bool {
         self.sas.is_empty()

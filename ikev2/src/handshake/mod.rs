@@ -109,7 +109,7 @@ impl Handshake {
         cx: &mut Context<'_>,
         datagram: &mut [u8],
     ) -> Result<Result<Option<Box<Finished>>, Error>, Error> {
-        match self.session.channel.receive(cx.now, datagram)? {
+        match self.session.channel.receive(datagram)? {
             Received::Repeat(sent) => {
                 cx.shared.send(cx.from, &sent);
                 Ok(Ok(None))

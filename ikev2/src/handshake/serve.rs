@@ -62,7 +62,7 @@ impl State {
             (Self::OurProof(state), answer) => state.answer(session, cx, answer),
             (Self::EapReply(state), AnyAnswer::Eap(reply)) => state.answer(session, cx, reply),
             (Self::Admission(state), AnyAnswer::Admit(admission)) => {
-                state.answer(session, cx, admission)
+                state.answer(session, cx, *admission)
             }
             _ => Err(Stray::UnexpectedResponse.into()),
         }

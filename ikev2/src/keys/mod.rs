@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use auth::{eap_without_key_mic, shared_key_mic, signed_octets};
 pub(crate) use protect::{OpenError, Plaintext, Protector, SealError};
-pub(crate) use schedule::{ChildKeys, IkeKeys, KeyError, Nonces, SkD};
+pub(crate) use schedule::{ChildKeys, IkeKeys, Nonces, SkD};
 pub(crate) use signature::{
     SignatureError, authentication, parse_signature_hashes, signature_hashes, usable_schemes,
     verify,

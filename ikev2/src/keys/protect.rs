@@ -14,10 +14,6 @@ use adit_platform::{Provider, Rng, Secret, Suite};
 use super::schedule::IkeKeys;
 use crate::wire::{EncodeError, Encrypted, Fragment, HEADER_LEN, Header, PayloadType};
 
-/// The most that protection adds to the content of a message, in bytes: IKE header, generic header,
-/// fragment fields, IV of 16, padding of 16, ICV of 32.
-pub(crate) const MAX_OVERHEAD: usize = HEADER_LEN + 4 + 4 + 16 + 16 + 32;
-
 /// Length of the explicit IV of AEAD algorithms, RFC 5282 section 3.
 const AEAD_IV_LEN: usize = 8;
 /// Length of the salt of AEAD algorithms, RFC 5282 section 7.1, RFC 7634 section 2.

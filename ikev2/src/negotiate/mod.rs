@@ -1,7 +1,7 @@
 //! What both ends have to agree on: algorithms, traffic selectors, configuration.
 //!
 //! [`IkeProposal`] and [`EspProposal`] say which algorithms may be used; the wire form, the choice of the
-//! responder and its check by the initiator follow from them. [`narrow`] intersects traffic selectors.
+//! responder and its check by the initiator follow from them. Traffic selectors are intersected.
 //! [`ConfigurationRequest`] and [`ConfigurationReply`] hold what a configuration payload can carry.
 
 mod algorithm;
@@ -16,5 +16,5 @@ pub use configuration::{ConfigurationReply, ConfigurationRequest};
 pub use proposal::{EspProposal, IkeProposal, SequenceNumbers};
 
 pub(crate) use algorithm::{ke_method, kex_algorithm};
-pub(crate) use choice::{ChoiceError, EspChoice, IkeChoice, NoProposalChosen};
-pub(crate) use selectors::{Narrowed, narrow, within};
+pub(crate) use choice::{EspChoice, IkeChoice};
+pub(crate) use selectors::{narrow, within};

@@ -190,8 +190,9 @@ impl EspProposal {
             key_exchanges: kept(&self.key_exchanges, |kex| provider.key_exchange(*kex).is_some()),
             ..*self
         };
-        let complete = !available.suites.is_empty()
-            && !(available.require_key_exchange && available.key_exchanges.is_empty());
+        let has_key_exchange =
+            !available.require_key_exchange || !available.key_exchanges.is_empty();
+        let complete = !available.suites.is_empty() && has_key_exchange;
         complete.then_some(available)
     }
 

@@ -11,6 +11,7 @@ use adit_platform::mac::MacAlgorithm;
 use adit_platform::prf::PrfAlgorithm;
 use adit_platform::{Provider, Suite};
 
+use super::choice::{ChoiceError, NoProposalChosen};
 use super::*;
 use crate::wire::{
     Attribute, AttributeValue, CfgType, Configuration, ConfigurationAttribute,
@@ -195,7 +196,7 @@ fn rules_for_single_transforms() {
     let gcm = aes(EncryptionId::ENCR_AES_GCM_16, 128);
     let mac = transform(T::INTEGRITY, IntegrityId::AUTH_HMAC_SHA2_256_128.0);
     let none = transform(T::INTEGRITY, IntegrityId::NONE.0);
-    assert!(accepts(&[gcm.clone()]));
+    assert!(accepts(core::slice::from_ref(&gcm)));
     //= RFC 7296 section 3.3: combined-mode ciphers: integrity NONE or left out.
     assert!(accepts(&[gcm.clone(), none.clone()]));
     assert!(!accepts(&[gcm.clone(), mac.clone()]));
@@ -226,7 +227,7 @@ fn rules_for_single_transforms() {
     let unknown = with_rest(&[gcm.clone(), transform(T(77), 1)]);
     assert!(select(&ours, &unknown).is_err());
     let mut both = unknown;
-    both.proposals.extend(with_rest(&[gcm.clone()]).proposals);
+    both.proposals.extend(with_rest(core::slice::from_ref(&gcm)).proposals);
     assert!(select(&ours, &both).is_ok());
     let [prf, _] = rest();
     assert!(select(&ours, &one(&[gcm.clone(), prf])).is_err());

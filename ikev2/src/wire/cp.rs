@@ -11,7 +11,8 @@ use super::writer::Writer;
 
 /// Attributes that are requested, replied, set or acknowledged.
 ///
-/// [`ClientConfiguration`](crate::negotiate::ClientConfiguration) holds the ones that have a meaning here.
+/// [`ConfigurationRequest`](crate::negotiate::ConfigurationRequest) and
+/// [`ConfigurationReply`](crate::negotiate::ConfigurationReply) hold the ones that have a meaning here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Configuration<'a> {
     /// Request, reply, set or acknowledgement.
