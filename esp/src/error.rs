@@ -123,6 +123,8 @@ pub enum SealError {
     Expired,
     /// The child has no SA to send by: removed, or its lifetime is over.
     NoSa,
+    /// The outer header's addresses are not of one family.
+    MixedFamilies,
     /// The cipher refused. The sequence number is lost, so that it cannot be used twice.
     Crypto,
 }
@@ -135,6 +137,7 @@ impl SealError {
             | Self::Headroom { .. }
             | Self::Tailroom { .. }
             | Self::TooLong { .. }
+            | Self::MixedFamilies
             | Self::Crypto => Fault::Misuse,
             Self::SequenceExhausted => Fault::Exhausted,
             Self::Expired | Self::NoSa => Fault::Policy,
@@ -158,6 +161,7 @@ impl fmt::Display for SealError {
             Self::SequenceExhausted => f.write_str("every sequence number of the SA has been used"),
             Self::Expired => f.write_str("the SA's lifetime is over"),
             Self::NoSa => f.write_str("the child has no SA to send by"),
+            Self::MixedFamilies => f.write_str("outer addresses of two families"),
             Self::Crypto => f.write_str("the cipher refused the packet"),
         }
     }

@@ -39,8 +39,30 @@ pub struct IpPacket {
     pub traffic_class: u8,
     /// True if the packet must not be fragmented on its way: IPv4's DF; always true for IPv6.
     pub dont_fragment: bool,
-    /// True if the packet is a fragment, first or later.
-    pub fragment: bool,
+    /// Whether the packet is a fragment.
+    pub fragment: Fragment,
+}
+
+/// Which part of a datagram an IP packet is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fragment {
+    /// All of it.
+    Whole,
+    /// The first fragment, with the upper protocol's header.
+    First,
+    /// Another fragment, without it.
+    Later,
+}
+
+impl Fragment {
+    #[inline]
+    fn new(offset: u16, more: bool) -> Self {
+        match (offset, more) {
+            (0, false) => Self::Whole,
+            (0, true) => Self::First,
+            _ => Self::Later,
+        }
+    }
 }
 
 /// What selectors can see of the protocol above IP.
@@ -112,7 +134,7 @@ impl IpPacket {
             header_len,
             traffic_class: header[1],
             dont_fragment: flags & 0x4000 != 0,
-            fragment: more_fragments || fragment_offset != 0,
+            fragment: Fragment::new(fragment_offset, more_fragments),
         })
     }
 
@@ -133,7 +155,11 @@ impl IpPacket {
             source: address(8),
             destination: address(24),
             protocol: chain.protocol,
-            upper: Upper::read(chain.protocol, &packet[chain.at..], chain.later_fragment),
+            upper: Upper::read(
+                chain.protocol,
+                &packet[chain.at..],
+                chain.fragment == Fragment::Later,
+            ),
             total_len,
             header_len: chain.at,
             traffic_class: header[0] << 4 | header[1] >> 4,
@@ -185,8 +211,7 @@ struct Chain {
     protocol: NextHeader,
     /// Offset of the upper protocol, at most the packet's length.
     at: usize,
-    fragment: bool,
-    later_fragment: bool,
+    fragment: Fragment,
 }
 
 impl Chain {
@@ -194,7 +219,7 @@ impl Chain {
     ///
     /// Each header is at least 8 bytes long, so the walk ends within the packet.
     fn walk(packet: &[u8], first: NextHeader) -> Result<Self, IpError> {
-        let mut chain = Self { protocol: first, at: 40, fragment: false, later_fragment: false };
+        let mut chain = Self { protocol: first, at: 40, fragment: Fragment::Whole };
         loop {
             let len = match chain.protocol {
                 NextHeader::HOP_BY_HOP
@@ -212,12 +237,11 @@ impl Chain {
                 .ok_or(IpError { offset: chain.at, problem: IpProblem::Truncated })?;
             if chain.protocol == NextHeader::FRAGMENT {
                 let offset_and_more = u16::from_be_bytes([header[2], header[3]]);
-                chain.fragment |= offset_and_more & 0xfff9 != 0;
-                chain.later_fragment |= offset_and_more & 0xfff8 != 0;
+                chain.fragment = Fragment::new(offset_and_more >> 3, offset_and_more & 1 != 0);
             }
             chain.protocol = NextHeader(header[0]);
             chain.at += len;
-            if chain.later_fragment {
+            if chain.fragment == Fragment::Later {
                 // What follows is the middle of something, not a header.
                 return Ok(chain);
             }
@@ -229,6 +253,41 @@ impl Chain {
             .get(self.at + 1)
             .map(|len| usize::from(*len))
             .ok_or(IpError { offset: self.at, problem: IpProblem::Truncated })
+    }
+}
+
+/// The Internet checksum over the concatenation of `parts`, each but the last of even length: RFC 1071.
+pub(crate) fn internet_checksum(parts: &[&[u8]]) -> u16 {
+    let mut sum = 0_u64;
+    for part in parts {
+        let (words, odd) = part.as_chunks::<2>();
+        sum += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
+        sum += odd.first().map_or(0, |byte| u64::from(*byte) << 8);
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    !(sum as u16)
+}
+
+/// Changes the traffic class of an IP packet that was parsed before, and IPv4's checksum with it.
+pub(crate) fn set_traffic_class(packet: &mut [u8], class: u8) {
+    match packet {
+        [first, second, ..] if *first >> 4 == 6 => {
+            *first = 0x60 | class >> 4;
+            *second = class << 4 | *second & 0x0f;
+        }
+        [_, old, _, _, _, _, _, _, _, _, high, low, ..] => {
+            //= RFC 1624 section 3: HC' = ~(~HC + ~m + m')
+            let checksum = u16::from_be_bytes([*high, *low]);
+            let mut sum = u32::from(!checksum) + u32::from(!u16::from(*old)) + u32::from(class);
+            while sum > 0xffff {
+                sum = (sum >> 16) + (sum & 0xffff);
+            }
+            *old = class;
+            [*high, *low] = (!(sum as u16)).to_be_bytes();
+        }
+        _ => {}
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`sad`] | the SAs of a core, found by SPI, with their succession by rekeying |
 //! | [`spd`] | which packets are protected, bypassed or discarded |
 //! | [`batch`] | many packets in one call, one SA for many threads |
+//! | [`outer`], [`pmtu`] | outer headers, ECN, and what senders of too big packets are told |
 //! | [`encap`] | ESP and IKE on UDP port 4500 |
 //! | [`keylog`] | keys for Wireshark, for debugging |
 //!
@@ -37,7 +38,9 @@ pub mod keylog;
 pub mod lifetime;
 mod opener;
 pub mod outbound;
+pub mod outer;
 pub mod packet;
+pub mod pmtu;
 mod protection;
 pub mod replay;
 pub mod sad;

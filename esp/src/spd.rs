@@ -283,7 +283,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ip::Upper;
+    use crate::ip::{Fragment, Upper};
     use crate::packet::NextHeader;
     use crate::selector::PortRange;
 
@@ -301,7 +301,7 @@ mod tests {
             header_len: 20,
             traffic_class: 0,
             dont_fragment: false,
-            fragment: false,
+            fragment: Fragment::Whole,
         }
     }
 

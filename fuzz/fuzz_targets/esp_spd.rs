@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use adit_esp::NextHeader;
-use adit_esp::ip::{IpPacket, Upper};
+use adit_esp::ip::{Fragment, IpPacket, Upper};
 use adit_esp::selector::{PortRange, Selectors, TrafficSelector};
 use adit_esp::spd::{Action, Policy, PolicyId, Spd};
 use arbitrary::Arbitrary;
@@ -82,7 +82,7 @@ fuzz_target!(|operations: Vec<Operation>| {
                     header_len: 20,
                     traffic_class: 0,
                     dont_fragment: false,
-                    fragment: false,
+                    fragment: Fragment::Whole,
                 };
                 let first = |admits: fn(&Selectors, &IpPacket) -> bool| {
                     let found = list.iter().find(|(_, _, selectors, _)| admits(selectors, &packet));
