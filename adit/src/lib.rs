@@ -25,3 +25,8 @@ pub use config::{
 pub use gateway::{ConnectedClient, Gateway, GatewayEvent, Refusal, Target};
 pub use limits::Limits;
 pub use stack::{Dropped, KeyLogLine, Received};
+
+/// The README's client compiles.
+#[cfg(all(doctest, feature = "tokio", target_os = "linux"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
