@@ -123,6 +123,9 @@ pub enum SealError {
     Expired,
     /// The child has no SA to send by: removed, or its lifetime is over.
     NoSa,
+    /// The SA is not one of transport mode, or the packet not one that transport mode can carry: not IP, not
+    /// whole, or a fragment.
+    NotTransport,
     /// The outer header's addresses are not of one family.
     MixedFamilies,
     /// The cipher refused. The sequence number is lost, so that it cannot be used twice.
@@ -138,6 +141,7 @@ impl SealError {
             | Self::Tailroom { .. }
             | Self::TooLong { .. }
             | Self::MixedFamilies
+            | Self::NotTransport
             | Self::Crypto => Fault::Misuse,
             Self::SequenceExhausted => Fault::Exhausted,
             Self::Expired | Self::NoSa => Fault::Policy,
@@ -161,6 +165,7 @@ impl fmt::Display for SealError {
             Self::SequenceExhausted => f.write_str("every sequence number of the SA has been used"),
             Self::Expired => f.write_str("the SA's lifetime is over"),
             Self::NoSa => f.write_str("the child has no SA to send by"),
+            Self::NotTransport => f.write_str("not a whole IP packet on a transport-mode SA"),
             Self::MixedFamilies => f.write_str("outer addresses of two families"),
             Self::Crypto => f.write_str("the cipher refused the packet"),
         }

@@ -312,6 +312,10 @@ pub enum IpProblem {
     HeaderLength,
     /// IPv4: the total length is less than the header's.
     TotalLength,
+    /// More extension headers than are kept track of.
+    HeaderTooLong,
+    /// A fragment, where only a whole packet will do.
+    Fragment,
 }
 
 impl IpError {
@@ -326,6 +330,8 @@ impl fmt::Display for IpError {
             IpProblem::Truncated => f.write_str("truncated")?,
             IpProblem::Version(version) => write!(f, "unexpected IP version {version}")?,
             IpProblem::HeaderLength => f.write_str("IPv4 header length under 20 bytes")?,
+            IpProblem::HeaderTooLong => f.write_str("too long a chain of headers")?,
+            IpProblem::Fragment => f.write_str("fragment instead of a whole packet")?,
             IpProblem::TotalLength => f.write_str("IPv4 total length under the header's")?,
         }
         write!(f, " at offset {}", self.offset)

@@ -47,6 +47,7 @@ pub mod sad;
 pub mod selector;
 pub mod spd;
 pub mod stats;
+mod transport;
 
 pub use config::{Mode, SaConfig, SaKeys};
 pub use error::{Fault, OpenError, SealError, SetupError};
