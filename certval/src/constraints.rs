@@ -86,7 +86,7 @@ impl<'a> NameConstraints<'a> {
         }
         let mut excluded = false;
         for tree in &self.excluded {
-            excluded |= lies_in(tree)? == Some(true);
+            excluded |= lies_in(tree)? == Some(true) || wildcard_covers(name, &tree.base);
         }
         if excluded || allowed == Some(false) {
             return Err(Reason::NameConstraint { issuer: self.issuer });
@@ -183,6 +183,12 @@ fn dns_within(name: &str, base: &str) -> bool {
     if base.starts_with('.') { !head.is_empty() } else { head.is_empty() || head.ends_with('.') }
 }
 
+/// A wildcard name stands for many, and is excluded if one of them is: `*.b` could be `a.b`.
+fn wildcard_covers(name: &GeneralName<'_>, base: &GeneralName<'_>) -> bool {
+    let (GeneralName::Dns(name), GeneralName::Dns(base)) = (name, base) else { return false };
+    name.strip_prefix("*.").is_some_and(|parent| dns_within(base, parent))
+}
+
 /// A mailbox, all mailboxes on a host, or (with a leading dot) all mailboxes in a domain.
 fn email_within(name: &str, base: &str) -> Within {
     let Some((local, host)) = name.rsplit_once('@').filter(|(l, h)| !l.is_empty() && !h.is_empty())
@@ -257,6 +263,14 @@ mod tests {
         assert!(dns_within("a.example.com", ".example.com"));
         assert!(!dns_within("example.com", ".example.com"));
         assert!(dns_within("anything", ""));
+    }
+
+    #[test]
+    fn wildcards_are_excluded_with_what_they_stand_for() {
+        let covers = |name, base| wildcard_covers(&GeneralName::Dns(name), &GeneralName::Dns(base));
+        assert!(covers("*.example.com", "a.example.com"));
+        assert!(!covers("*.example.com", "a.example.org"));
+        assert!(!covers("b.example.com", "a.example.com"));
     }
 
     #[test]

@@ -31,6 +31,33 @@ fn verify() {
     println!("openssl-verify: {agreed}/163 agree, {excepted} excepted");
 }
 
+/// The two paths of CVE-2023-0464, of 5 and of 31 CAs that map two policies to two: both are valid, and both cost
+/// no more than their number of policies and mappings.
+#[test]
+fn policy_tree() {
+    let Some(root) = data::root("openssl-certs") else { return };
+    let root = root.join("openssl-certs/policy_tree");
+    for (size, cas) in [("small", 5), ("large", 31)] {
+        let mut sent = data::pem(&root.join(format!("{size}_leaf.pem")));
+        sent.extend(data::pem(&root.join(format!("{size}_policy_tree.pem"))));
+        assert_eq!(sent.len(), 1 + cas);
+        let anchor = sent.pop().expect("the last is the root");
+        let mut anchor = TrustAnchor::from_der(anchor.der).expect("well-formed");
+        anchor.revocation = Revocation::Ignore;
+        let mut verifier = Verifier::new(&PROVIDERS[0]);
+        verifier.add_anchor(anchor);
+        let sent: Vec<&[u8]> = sent.iter().map(|block| &block.der[..]).collect();
+        let mut query = Query::new(&sent, UnixTime::from_secs(1_704_067_200));
+        query.purpose = Purpose::Any;
+        query.policies = PolicyInputs { require_explicit: true, ..PolicyInputs::default() };
+        query.budget.depth = 40;
+        query.budget.policy_nodes = 20 * cas as u32;
+        let outcome = verifier.verify(&query, &CrlStore::new());
+        assert!(matches!(outcome, Ok(Outcome::Accepted(_))), "{size}: {outcome:?}");
+    }
+    println!("openssl policy_tree: 2/2 within 20 steps for each certificate");
+}
+
 fn run(root: &Path, provider: &Provider, test: &Value) -> Result<(), String> {
     let options = texts(test, "options");
     let option = |name: &str| {
