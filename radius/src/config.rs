@@ -10,6 +10,22 @@ use crate::error::{Error, Misuse};
 use crate::secure::MessageAuthenticator;
 
 /// Servers in order of preference, and how many source ports the host has opened.
+///
+/// ```
+/// use adit_platform::Secret;
+/// use adit_radius::{Client, ClientConfig, ServerConfig};
+///
+/// let server = |address: &str| {
+///     Ok::<_, std::net::AddrParseError>(ServerConfig::new(
+///         address.parse()?,
+///         Secret::copy_from(b"a long random string"),
+///     ))
+/// };
+/// let servers = vec![server("192.0.2.1:1812")?, server("[2001:db8::1]:1812")?];
+/// let config = ClientConfig { source_ports: 4, ..ClientConfig::new(servers) };
+/// let client = Client::new(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ClientConfig {
     /// The servers: the first one that is not known to be down is asked.
@@ -39,6 +55,20 @@ pub struct ServerConfig {
 }
 
 /// The retransmission timers of RFC 5080 section 2.2.1; each time is spread by up to a tenth.
+///
+/// ```
+/// use adit_radius::Timers;
+/// use core::time::Duration;
+///
+/// // A server that asks a person to press a button on a phone before it answers.
+/// let patient = Timers {
+///     max_count: 0,
+///     max_duration: Duration::from_secs(90),
+///     failover_after: 6,
+///     ..Timers::default()
+/// };
+/// # let _ = patient;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timers {
     /// IRT: the first wait, not zero; each later one is twice as long.

@@ -19,6 +19,17 @@ use crate::secure::{self, MessageAuthenticator};
 ///
 /// Ask [`code`](Self::code) first: a server may put attributes of an Access-Accept into any reply, and
 /// they mean something in an Access-Accept only.
+///
+/// ```
+/// use adit_radius::{Code, Error, Reply};
+///
+/// fn decide(reply: &Reply) -> Result<bool, Error> {
+///     match reply.code() {
+///         Code::ACCESS_ACCEPT => Ok(reply.authorization()?.framed_ip_address.is_some()),
+///         _ => Ok(false),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Reply {
     octets: Vec<u8>,
