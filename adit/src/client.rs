@@ -233,6 +233,12 @@ impl Client {
         {
             return Err(SetupError::Config(ConfigError::EmptyChain));
         }
+        if let (ClientProof::SharedSecret(ours), GatewayProof::SharedSecret(theirs)) =
+            (&config.proof, &config.gateway_proof)
+            && ours != theirs
+        {
+            return Err(SetupError::Config(ConfigError::TwoSecrets));
+        }
         if let ClientProof::Password { user, password } = &config.proof {
             password_peer(user, password.as_ref())
                 .map_err(|_| SetupError::Config(ConfigError::BadCredential))?;

@@ -282,6 +282,8 @@ pub enum ConfigError {
     NoPool,
     /// A certificate chain without a certificate.
     EmptyChain,
+    /// Two different shared secrets, where both ends prove themselves by the one that they share.
+    TwoSecrets,
     /// A user name or password that MSCHAPv2 cannot carry.
     BadCredential,
     /// A RADIUS client that cannot be set up.
@@ -297,6 +299,7 @@ impl fmt::Display for ConfigError {
             Self::NoClientAuthentication => "no way for clients to prove who they are",
             Self::NoPool => "no inner addresses for clients",
             Self::EmptyChain => "a certificate chain without a certificate",
+            Self::TwoSecrets => "client and gateway have different shared secrets",
             Self::BadCredential => "the user name or password is too long or not text",
             Self::Radius => "no usable RADIUS server",
         })

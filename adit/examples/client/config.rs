@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::common::file::{ConfigError, File};
-use crate::common::ike::{Debug, Ike, KeyLog, identity, mtu, net};
+use crate::common::ike::{Debug, Ike, KeyLog, device, identity, mtu, net};
 use crate::common::pki::{Authorities, own};
 
 /// What the example needs besides the library's configuration.
@@ -73,7 +73,7 @@ struct Listen {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Tunnel {
-    device: Option<String>,
+    device: Option<Spanned<String>>,
     mtu: Option<Spanned<u16>>,
     subnets: Option<Vec<Spanned<String>>>,
     resolv_conf: Option<String>,
@@ -84,7 +84,7 @@ pub(crate) fn load(path: &Path, provider: &Provider) -> Result<Settings, ConfigE
     settings(&File::read(path)?, provider)
 }
 
-fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
+pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
     let mut toml: Toml = file.parse()?;
     let port = toml.gateway.port.unwrap_or(500);
     let gateway = file.value(&toml.gateway.address, |host| resolve(host, port))?;
@@ -101,6 +101,11 @@ fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
             if ip.is_unspecified() { any } else { ip }
         }
     };
+    if let (Some(theirs), Some(ours)) = (&toml.gateway.psk, &toml.client.psk)
+        && theirs.get_ref() != ours.get_ref()
+    {
+        return Err(file.error(ours.span(), "both ends share one secret, and this is another"));
+    }
     let mut config = ClientConfig::new(
         SocketAddr::new(local, toml.listen.port.unwrap_or(500)),
         gateway,
@@ -118,7 +123,7 @@ fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
     }
     Ok(Settings {
         config,
-        device: toml.tunnel.device.unwrap_or_else(|| "adit1".to_owned()),
+        device: device(file, toml.tunnel.device.as_ref(), "adit1")?,
         mtu: mtu(file, toml.tunnel.mtu.as_ref())?,
         resolv_conf: toml.tunnel.resolv_conf.map(|name| file.beside(&name)),
         key_log: toml.debug.key_log(file),

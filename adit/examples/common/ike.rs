@@ -166,3 +166,16 @@ pub(crate) fn mtu(file: &File, mtu: Option<&Spanned<u16>>) -> Result<u16, Config
         Some(mtu) => Err(file.error(mtu.span(), "an inner MTU is 1280 to 9000")),
     }
 }
+
+/// Linux has room for 15 bytes.
+pub(crate) fn device(
+    file: &File,
+    name: Option<&Spanned<String>>,
+    default: &str,
+) -> Result<String, ConfigError> {
+    match name {
+        None => Ok(default.to_owned()),
+        Some(name) if (1..=15).contains(&name.get_ref().len()) => Ok(name.get_ref().clone()),
+        Some(name) => Err(file.error(name.span(), "a device's name has 1 to 15 bytes")),
+    }
+}

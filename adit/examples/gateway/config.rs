@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::common::file::{ConfigError, File};
-use crate::common::ike::{Debug, Ike, KeyLog, identity, mtu, net};
+use crate::common::ike::{Debug, Ike, KeyLog, device, identity, mtu, net};
 use crate::common::pki::{Authorities, own};
 
 /// What the example needs besides the library's configuration.
@@ -124,7 +124,7 @@ struct LimitsToml {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Tunnel {
-    device: Option<String>,
+    device: Option<Spanned<String>>,
     #[serde(default)]
     addresses: Vec<Spanned<String>>,
     mtu: Option<Spanned<u16>>,
@@ -135,7 +135,7 @@ pub(crate) fn load(path: &Path, provider: &Provider) -> Result<Settings, ConfigE
     settings(&File::read(path)?, provider)
 }
 
-fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
+pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
     let toml: Toml = file.parse()?;
     let mut config = GatewayConfig::new(file.value(&toml.gateway.id, identity)?);
     config.endpoint.ike_port = toml.listen.port.unwrap_or(500);
@@ -168,7 +168,7 @@ fn settings(file: &File, provider: &Provider) -> Result<Settings, ConfigError> {
     Ok(Settings {
         config,
         listen,
-        device: toml.tunnel.device.unwrap_or_else(|| "adit0".to_owned()),
+        device: device(file, toml.tunnel.device.as_ref(), "adit0")?,
         addresses: file.values(&toml.tunnel.addresses, net)?,
         mtu: mtu(file, toml.tunnel.mtu.as_ref())?,
         key_log: toml.debug.key_log(file),
@@ -190,12 +190,24 @@ fn clients(
             return Err(file.error(psk.secret.span(), "a secret cannot be empty"));
         }
         let secret = Secret::copy_from(psk.secret.get_ref().as_bytes());
-        config.clients.shared_secrets.insert(id, secret);
+        if config.clients.shared_secrets.insert(id, secret).is_some() {
+            return Err(file.error(psk.id.span(), "this identity has a secret already"));
+        }
     }
     config.clients.eap = match (&toml.clients.eap, &toml.radius) {
-        (None, None) => None,
+        (None, None) => match toml.users.first() {
+            None => None,
+            Some(user) => {
+                let reason = "users are of no use without [clients.eap]";
+                return Err(file.error(user.name.span(), reason));
+            }
+        },
         (None, Some(radius)) => {
             return Err(file.error(radius.span(), "RADIUS serves EAP: add [clients.eap]"));
+        }
+        (Some(_), Some(radius)) if !toml.users.is_empty() => {
+            let reason = "either [[users]] or [radius] checks passwords, not both";
+            return Err(file.error(radius.span(), reason));
         }
         (Some(_), Some(radius)) => Some(EapServer::Radius(radius_config(file, radius.get_ref())?)),
         (Some(eap), None) => {

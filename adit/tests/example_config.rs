@@ -1,0 +1,190 @@
+//! The configuration files of the examples: whatever is wrong is refused with its line and the reason.
+
+#[path = "../examples/client/config.rs"]
+#[expect(dead_code, reason = "the examples use all of it")]
+mod client;
+#[path = "../examples/common/mod.rs"]
+#[expect(dead_code, reason = "the examples use all of it")]
+mod common;
+#[path = "../examples/gateway/config.rs"]
+#[expect(dead_code, reason = "the examples use all of it")]
+mod gateway;
+
+use std::time::Duration;
+
+use adit::{ClientProof, GatewayProof};
+use adit_ikev2::Identity;
+use adit_platform::kex::KexAlgorithm;
+use adit_platform::ring::PROVIDER;
+use common::file::File;
+
+const CLIENT: &str = r#"
+[gateway]
+address = "192.0.2.1"
+id = "gw.lab.test"
+psk = "shared"
+
+[client]
+id = "alice@lab.test"
+psk = "shared"
+"#;
+
+const GATEWAY: &str = r#"
+[gateway]
+id = "gw.lab.test"
+
+[[clients.psk]]
+id = "alice@lab.test"
+secret = "shared"
+
+[pool]
+addresses = ["10.99.0.0/24"]
+"#;
+
+fn client(text: &str) -> Result<client::Settings, String> {
+    client::settings(&File::from_text(text), &PROVIDER).map_err(|error| error.to_string())
+}
+
+fn gateway(text: &str) -> Result<gateway::Settings, String> {
+    gateway::settings(&File::from_text(text), &PROVIDER).map_err(|error| error.to_string())
+}
+
+/// `text` with `from`, which occurs once in it, replaced must be refused on a line of `to`.
+#[track_caller]
+fn refused<T>(
+    read: impl Fn(&str) -> Result<T, String>,
+    text: &str,
+    from: &str,
+    to: &str,
+    reason: &str,
+) {
+    assert_eq!(text.matches(from).count(), 1, "{from:?} in {text}");
+    let line = text[..text.find(from).unwrap()].matches('\n').count() + 1;
+    let text = text.replace(from, to);
+    let Err(error) = read(&text) else { panic!("accepted: {text}") };
+    assert!(error.contains(reason), "{reason:?} is missing in:\n{error}");
+    let mut lines = line..=line + to.matches('\n').count();
+    let named = lines.any(|line| error.starts_with(&format!("test.toml:{line}:")));
+    assert!(named, "not on the line that is wrong:\n{error}");
+}
+
+#[test]
+fn the_least_that_works() {
+    let settings = client(CLIENT).unwrap();
+    assert_eq!(settings.config.gateway, "192.0.2.1:500".parse().unwrap());
+    assert_eq!(settings.config.local, "0.0.0.0:500".parse().unwrap());
+    assert_eq!(settings.config.gateway_id, Identity::fqdn("gw.lab.test"));
+    assert_eq!(settings.config.id, Identity::email("alice@lab.test"));
+    assert!(matches!(&settings.config.gateway_proof, GatewayProof::SharedSecret(_)));
+    assert!(matches!(&settings.config.proof, ClientProof::SharedSecret(_)));
+    assert_eq!((settings.device.as_str(), settings.mtu), ("adit1", 1400));
+
+    let settings = gateway(GATEWAY).unwrap();
+    assert_eq!(settings.listen.len(), 2);
+    assert_eq!(settings.config.limits, adit::Limits::default());
+    assert_eq!(settings.config.clients.shared_secrets.len(), 1);
+    assert_eq!((settings.device.as_str(), settings.mtu), ("adit0", 1400));
+}
+
+#[test]
+fn settings_arrive() {
+    let settings = client(
+        r#"
+        [gateway]
+        address = "2001:db8::1"
+        port = 1500
+        nat_t_port = 14500
+        id = "2001:db8::1"
+        psk = "theirs"
+        [client]
+        id = "alice"
+        user = "alice"
+        password = "wonderland"
+        [listen]
+        port = 0
+        nat_t_port = 0
+        [tunnel]
+        mtu = 1280
+        subnets = ["10.0.0.0/8"]
+        [ike]
+        proposals = ["aes256gcm16-prfsha384-ecp384"]
+        rekey = "90s"
+        child_rekey = "5m"
+        liveness = "10s"
+        fragment_size = 576
+        cookies = "always"
+        signatures = "legacy"
+        "#,
+    )
+    .unwrap();
+    let config = &settings.config;
+    assert_eq!(config.gateway, "[2001:db8::1]:1500".parse().unwrap());
+    assert_eq!(config.gateway_nat_t_port, 14500);
+    assert_eq!(config.local, "[::]:0".parse().unwrap());
+    assert_eq!(config.gateway_id, Identity::address("2001:db8::1".parse().unwrap()));
+    assert!(matches!(&config.proof, ClientProof::Password { password: Some(_), .. }));
+    assert_eq!(config.subnets, ["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(config.policy.ike_proposals[0].key_exchanges, [KexAlgorithm::P384]);
+    assert_eq!(config.policy.ike_lifetime.soft, Some(Duration::from_secs(90)));
+    assert_eq!(config.policy.child_lifetime.soft, Some(Duration::from_secs(300)));
+    assert_eq!(config.policy.liveness_interval, Some(Duration::from_secs(10)));
+    assert_eq!(config.endpoint.fragment_size, 576);
+    assert_eq!(config.endpoint.limits.cookie_threshold, 0);
+    assert!(!config.endpoint.signature_authentication);
+    assert_eq!(settings.mtu, 1280);
+}
+
+#[test]
+fn the_samples_are_refused_for_nothing_but_their_missing_files() {
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config/");
+    let read = |name: &str| std::fs::read_to_string(format!("{samples}{name}")).unwrap();
+    let error = gateway(&read("gateway.toml")).err().expect("its certificates do not exist");
+    assert!(error.contains("gateway.pem") && error.contains("No such file"), "{error}");
+    let error = client(&read("client.toml")).err().expect("its certificates do not exist");
+    assert!(error.contains("ca.pem") && error.contains("No such file"), "{error}");
+}
+
+#[test]
+fn a_wrong_client_is_refused_with_line_and_reason() {
+    let r = |from: &str, to: &str, reason: &str| refused(client, CLIENT, from, to, reason);
+    r("[client]", "[clients]", "unknown field `clients`");
+    r("id = \"alice@lab.test\"", "ids = \"alice@lab.test\"", "unknown field `ids`");
+    r("\"192.0.2.1\"", "7", "invalid type");
+    r("\"gw.lab.test\"", "\"gw lab\"", "a host name");
+    r("[client]", "[ike]\nproposals = [\"aes256gcm61-x25519\"]\n[client]", "\"aes256gcm61\"");
+    r("[client]", "[ike]\nrekey = \"4 h\"\n[client]", "no duration");
+    r("[client]", "[ike]\nchild_rekey = \"0s\"\n[client]", "longer than nothing");
+    r("[client]", "[ike]\nfragment_size = 20\n[client]", "256 to 65000");
+    r("[client]", "[ike]\nsignatures = \"none\"\n[client]", "\"legacy\"");
+    r("[client]", "[tunnel]\nmtu = 100\n[client]", "1280 to 9000");
+    r("[client]", "[tunnel]\nsubnets = [\"10.0.0.0/33\"]\n[client]", "no subnet");
+    r("[client]", "[tunnel]\ndevice = \"a-name-too-long-for-it\"\n[client]", "1 to 15 bytes");
+    let ours = "id = \"alice@lab.test\"\npsk = \"shared\"";
+    r(ours, "id = \"alice@lab.test\"\npsk = \"other\"", "share one secret");
+    r(ours, "id = \"alice@lab.test\"", "one of `user`, `certificate` with `key`, `psk`");
+    r(ours, "id = \"alice@lab.test\"\npassword = \"a\"", "needs its `user`");
+    r(ours, "id = \"alice@lab.test\"\ncertificate = \"/nowhere/a.pem\"\nkey = \"b\"", "/nowhere");
+}
+
+#[test]
+fn a_wrong_gateway_is_refused_with_line_and_reason() {
+    let r = |from: &str, to: &str, reason: &str| refused(gateway, GATEWAY, from, to, reason);
+    let user = "[[users]]\nname = \"a\"\npassword = \"b\"\n";
+    let radius = "[radius]\nservers = [{ address = \"127.0.0.1:1812\", secret = \"s\" }]\n";
+    r("[pool]", &format!("{user}[pool]"), "of no use without [clients.eap]");
+    r("[pool]", &format!("{radius}[pool]"), "add [clients.eap]");
+    r("[pool]", &format!("[clients.eap]\n{user}{radius}[pool]"), "not both");
+    r("[pool]", "[clients.eap]\n[pool]", "needs [[users]] or [radius]");
+    r("[pool]", "[clients.eap]\n[[users]]\nname = \"a\"\n[pool]", "either `password` or");
+    r("[pool]", "[clients.eap]\n[[users]]\nname = \"a\"\nnt_hash = \"7\"\n[pool]", "32 hexadec");
+    let twice = "[[clients.psk]]\nid = \"alice@lab.test\"\nsecret = \"b\"\n[pool]";
+    r("[pool]", twice, "has a secret already");
+    r("[pool]", "[limits]\nconnections = 0\n[pool]", "at least 1");
+    r("[pool]", "[ike]\ncookies = \"never\"\n[pool]", "\"always\"");
+    r("[\"10.99.0.0/24\"]", "[\"10.99.0.0\"]", "a range like");
+    r("[\"10.99.0.0/24\"]", "[]", "no addresses");
+    r("[pool]", "[tunnel]\naddresses = [\"10.99.0.1\"]\n[pool]", "no subnet");
+    let id = "id = \"gw.lab.test\"";
+    r(id, &format!("{id}\nkey = \"a.key\""), "needs its `certificate`");
+    r(id, &format!("{id}\ncertificate = \"a.pem\""), "needs its `key`");
+}
