@@ -1,17 +1,18 @@
 //! A provider that protects nothing: for fuzzing and for tests that must replay to the byte.
 //!
-//! [`PROVIDER`] lists the same algorithms as the real providers, with the same lengths everywhere,
-//! but behind each name stands a few instructions of mixing. A fuzzer spends its time in the protocol and
-//! gets past every check of integrity by sealing with the same key; a whole handshake costs microseconds and is
-//! a function of its [`Rng`] alone.
+//! [`PROVIDER`] lists the same algorithms as the real providers, with the same lengths everywhere, but
+//! behind each name stand a few instructions of mixing. A fuzzer spends its time in the protocol and
+//! gets past every check of integrity by sealing with the same key; a whole handshake costs
+//! microseconds and is a function of its [`Rng`] alone.
 //!
 //! **There is no secrecy here at all**: private values are sent as public ones, and everybody can
-//! sign. That is why it lives in this crate, which is never published (`publish = false`) and which no crate of
-//! Adit depends on but for tests: no feature or configuration of a released crate can select it.
+//! sign. That is why it lives in this crate, which is never published (`publish = false`) and which
+//! no crate of Adit depends on but for tests: no feature or configuration of a released crate can
+//! select it.
 //!
-//! What a protocol test may rely on: both sides agree, a changed key, nonce, header or text is
-//! detected (with 64 bits of checksum, so not by luck but not against anyone who tries), values of the wrong length
-//! and degenerate public values are refused, and equal inputs give equal outputs.
+//! What a protocol test may rely on: both sides agree; a changed key, nonce, header or text is
+//! detected (by a checksum of 64 bits: not missed by accident, though anyone could forge it); values
+//! of the wrong length and degenerate public values are refused; equal inputs give equal outputs.
 //!
 //! ```
 //! use adit_platform::kex::KexAlgorithm;

@@ -8,12 +8,12 @@ use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NON
 cpufeatures::new!(narrow, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx");
 cpufeatures::new!(wide, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx", "avx2", "vaes", "vpclmulqdq");
 
-/// The longest text that the narrow form takes where the processor has the wide one, in bytes: so far it is
-/// the latency that counts and not the throughput.
+/// The longest text that the narrow form takes where the processor has the wide one, in bytes: up to
+/// here it is the latency that counts and not the throughput.
 const NARROW: usize = 128;
 
-/// The longest text that goes this way, in bytes: where ring's code for long packets begins to win. In the
-/// narrow form that is an inner packet of 512 bytes with what ESP adds to it.
+/// The longest text that goes this way, in bytes: where ring's code for long packets begins to win. In
+/// the narrow form that is an inner packet of 512 bytes with what ESP adds to it.
 const MAX_NARROW: usize = 576;
 const MAX_WIDE: usize = 768;
 
@@ -56,7 +56,8 @@ struct Key<const ROUNDS: usize> {
 
 impl<const ROUNDS: usize> Key<ROUNDS> {
     fn takes(&self, text: &[u8], aad: &[u8]) -> bool {
-        text.len() <= if self.wide { MAX_WIDE } else { MAX_NARROW } && aad.len() <= x86::MAX_AAD
+        let max_text = if self.wide { MAX_WIDE } else { MAX_NARROW };
+        text.len() <= max_text && aad.len() <= x86::MAX_AAD
     }
 }
 

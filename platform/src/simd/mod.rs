@@ -1,14 +1,15 @@
 //! The ring provider with AES-GCM of our own for short packets.
 //!
 //! ring prepares every packet as if it were long; at 64 bytes that costs three times what the
-//! processor needs. Here a packet whose text has up to 576 bytes (768 with VAES) is sealed and opened in
-//! registers, with the key schedule and the powers of the hash key kept in the key, and a longer one goes
-//! to ring. Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
+//! processor needs. Here a packet whose text has up to 576 bytes (768 with VAES) is sealed and opened
+//! in registers, with the key schedule and the powers of the hash key kept in the key, and a longer
+//! one goes to ring. Everything else of [`PROVIDER`] is ring's, and so are the notes in
+//! [`crate::ring`].
 //!
 //! The code is for x86-64: one block per register where the processor has AES-NI, PCLMULQDQ and AVX,
-//! two where it has VAES and VPCLMULQDQ, which is asked at run time. Elsewhere, AArch64
-//! included, [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any
-//! case. A forged packet's text is overwritten with zeros.
+//! two where it has VAES and VPCLMULQDQ, which is asked at run time. Elsewhere, AArch64 included,
+//! [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any case. A
+//! short forged packet's text is overwritten with zeros.
 
 use crate::Provider;
 use crate::aead::Aead;

@@ -27,7 +27,8 @@ const BLOCK: usize = 16;
 /// Blocks in a pass: enough to fill the AES unit's pipeline.
 const STRIDE: usize = 8;
 
-/// Powers of H: one for each block of text in the widest pass, one for the lengths, one for the associated data.
+/// Powers of H: one for each block of text in the widest pass, one for the lengths, one for the
+/// associated data.
 const POWERS: usize = wide::STRIDE + 2;
 
 /// An expanded key for `ROUNDS` rounds: 10 for AES-128, 14 for AES-256.
