@@ -15,8 +15,6 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use adit_ikev2 as _;
-
 /// Where the program would begin.
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
@@ -26,6 +24,7 @@ extern "C" fn _start() -> ! {
     keep(adit_eap::Peer::handle as *const ());
     keep(adit_esp::Outbound::seal as *const ());
     keep(adit_esp::Inbound::open as *const ());
+    keep(adit_ikev2::Endpoint::handle_datagram as *const ());
     keep(adit_radius::Client::handle_datagram as *const ());
     loop {
         core::hint::spin_loop();
