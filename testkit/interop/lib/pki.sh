@@ -44,6 +44,7 @@ extendedKeyUsage = clientAuth
 subjectAltName = $ENV::SAN
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+crlDistributionPoints = URI:http://127.0.0.1:8880/crl/inter.crl
 [crl]
 authorityKeyIdentifier = keyid
 [policy]
