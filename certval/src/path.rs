@@ -208,6 +208,9 @@ impl<'a> Search<'a> {
                 Some(_) => 2,
             });
         }
+        // Where the name alone does not say who the issuer is, the signature does; otherwise every order of
+        // certificates of one name would be a path to try. Each is checked once and remembered.
+        let ambiguous = candidates.len() > 1;
         for candidate in candidates {
             self.meter.spend(Limit::PathSteps).map_err(stop)?;
             // RFC 4158 section 2.4.2: no subject and key twice in a path.
@@ -220,6 +223,12 @@ impl<'a> Search<'a> {
                 continue;
             }
             led_somewhere = true;
+            if ambiguous
+                && let Err(reason) = self.check_signature(&last.certificate, certificate.spki)
+            {
+                self.note_or_stop(stop(reason))?;
+                continue;
+            }
             path.push(candidate);
             let done = self.paths(path, goal)?;
             path.pop();

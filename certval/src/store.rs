@@ -121,17 +121,16 @@ fn find_signer(
     let configured = verifier.intermediates_by_subject.get(issuer).into_iter().flatten();
     let configured =
         configured.filter_map(|&index| from_certificate(verifier.intermediates.get(index)?));
-    let sent = certificates.iter().filter_map(|der| {
+    let sent = certificates.iter().take(MAX_SENT).filter_map(|der| {
         let certificate = Certificate::from_der(der).ok()?;
         (certificate.subject().canonical() == *issuer).then(|| from_certificate(der)).flatten()
     });
     let mut candidates: Vec<(Option<&[u8]>, &[u8])> =
         anchors.chain(configured).chain(sent).collect();
-    // The key identifier is a hint on which to try first.
+    // The key identifier is a hint on which to try first; all are tried.
     if let Some(hint) = crl.parts.authority_key.as_deref() {
         candidates.sort_by_key(|(key, _)| *key != Some(hint));
     }
-    candidates.truncate(MAX_SIGNERS);
     let mut failure = CrlError::UnknownSigner;
     for (_, der) in candidates {
         let Ok(key) = Spki::read(&mut Reader::new(der)) else { continue };
@@ -153,5 +152,6 @@ fn find_signer(
     Err(failure)
 }
 
-/// How many keys of one name are tried for a CRL; a CA that changes its key has two.
-const MAX_SIGNERS: usize = 16;
+/// How many certificates that a peer sent are looked at; as many as a query may hold by default. Fewer would
+/// let a peer hide the CRL's signer behind others of the same name.
+const MAX_SENT: usize = 64;
