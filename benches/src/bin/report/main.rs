@@ -9,6 +9,7 @@
 
 mod certval;
 mod esp;
+mod ike;
 mod radius;
 
 use std::process::ExitCode;
@@ -21,8 +22,12 @@ static ALLOCATOR: adit_testkit::alloc::Counting = adit_testkit::alloc::Counting;
 /// The first part of the names of an area's rows, and what measures them.
 type Area = (&'static str, fn(&mut Report));
 
-const AREAS: &[Area] =
-    &[("certval/", certval::rows), ("esp/", esp::rows), ("radius/", radius::rows)];
+const AREAS: &[Area] = &[
+    ("certval/", certval::rows),
+    ("esp/", esp::rows),
+    ("ike/", ike::rows),
+    ("radius/", radius::rows),
+];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
