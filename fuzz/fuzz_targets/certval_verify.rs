@@ -5,7 +5,9 @@
 
 use std::sync::LazyLock;
 
-use adit_certval::{CertificateRef, CrlStore, Outcome, Purpose, Query, Revocation, TrustAnchor, Verifier};
+use adit_certval::{
+    CertificateRef, CrlStore, Outcome, Purpose, Query, Revocation, TrustAnchor, Verifier,
+};
 use adit_platform::UnixTime;
 use adit_testkit::pki::{self, Authority, Key, Template};
 use adit_testkit::rng::SeededRng;
@@ -24,8 +26,16 @@ struct Edge {
 
 const NAMES: [&str; 4] = ["Root", "A", "B", "C"];
 const EXTENSIONS: [&str; 10] = [
-    "2.5.29.17", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.37", "2.5.29.54",
-    "1.3.6.1.5.5.7.1.1", "1.2.3.4",
+    "2.5.29.17",
+    "2.5.29.30",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+    "1.3.6.1.5.5.7.1.1",
+    "1.2.3.4",
 ];
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let mut rng = SeededRng::new(3);
@@ -42,7 +52,8 @@ fuzz_target!(|edges: Vec<Edge>| {
             let issuer = NAMES[index(edge.issuer)];
             let mut authority = Authority::root(issuer, KEYS[index(edge.issuer)].clone());
             let subject = NAMES[index(edge.subject)];
-            let mut template = if edge.ca { Template::ca(subject) } else { Template::bare(subject) };
+            let mut template =
+                if edge.ca { Template::ca(subject) } else { Template::bare(subject) };
             template.ca = edge.ca.then_some(edge.path_len.map(|len| len & 0x7f));
             if let Some((which, critical, content)) = &edge.extension {
                 let id = EXTENSIONS[usize::from(*which) % EXTENSIONS.len()];
