@@ -1,4 +1,20 @@
 //! IKEv2 (RFC 7296) as sans-IO state machines.
+//!
+//! An [`Endpoint`] owns every IKE SA of one pair of UDP sockets, as initiator and as responder. Datagrams,
+//! time, randomness, keys and decisions come in as arguments; datagrams, deadlines, [`Event`]s and questions
+//! ([`Ask`]) come out. Keys of child SAs come out as plain values ([`ChildSa`]) for whatever carries packets.
+//!
+//! | to … | see |
+//! |---|---|
+//! | drive an endpoint | [`Endpoint`], [`Path`], [`Disposition`] |
+//! | say who is who and what is allowed | [`EndpointConfig`], [`PeerConfig`], [`ChildConfig`], [`Identity`] |
+//! | choose algorithms, ask for addresses | [`negotiate`] |
+//! | answer questions | [`Ask`], [`Ticket`], [`Deny`] |
+//! | learn what happened, and why not | [`Event`], [`Error`] |
+//! | read and write messages | [`wire`] |
+//!
+//! Inside, `handshake` is the way to two authenticated ends and `established` what follows; `channel` carries
+//! the messages of one IKE SA, and `endpoint` holds it all together.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use adit_ikev2::wire::Header;
 use adit_ikev2::{ChildConfig, Lifetime};
-use adit_testkit::net::Conditions;
+use adit_testkit::mutate::{self, Field};
+use adit_testkit::net::{Conditions, Datagram, Node};
 use adit_testkit::rng::SeededRng;
 use adit_testkit::seed;
 
@@ -120,9 +121,9 @@ fn nothing_that_is_not_authentic_changes_an_established_sa() {
                 if let Some(byte) = changed.payload.get_mut(at) {
                     *byte ^= 1 << rng.below(8);
                 }
-                adit_testkit::net::Node::handle_datagram(&mut pair.hosts[to], now, changed);
+                Node::handle_datagram(&mut pair.hosts[to], now, changed);
                 // Repeated answers may leave; nothing else may come of it.
-                while adit_testkit::net::Node::poll_transmit(&mut pair.hosts[to], now).is_some() {}
+                while Node::poll_transmit(&mut pair.hosts[to], now).is_some() {}
             }
         }
         // A first message with changed SPI, nonce or key exchange value is one of a new stranger, who is
@@ -170,7 +171,7 @@ fn strangers_cost_what_the_limits_say() {
     setup.gateway.limits.cookie_threshold = 20;
     let mut pair = setup.build();
     pair.connect();
-    let first = adit_testkit::net::Node::poll_transmit(&mut pair.hosts[0], pair.sim.now).unwrap();
+    let first = Node::poll_transmit(&mut pair.hosts[0], pair.sim.now).unwrap();
     let mut cookies = 0;
     let mut rng = SeededRng::new(3);
     for n in 0..2000_u32 {
@@ -178,8 +179,8 @@ fn strangers_cost_what_the_limits_say() {
         flood.from = std::net::SocketAddr::from(([192, 0, 2, (n % 100) as u8], 500));
         flood.payload[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
         let sent = pair.gateway().sent.len();
-        adit_testkit::net::Node::handle_datagram(&mut pair.hosts[1], pair.sim.now, flood);
-        while adit_testkit::net::Node::poll_transmit(&mut pair.hosts[1], pair.sim.now).is_some() {}
+        Node::handle_datagram(&mut pair.hosts[1], pair.sim.now, flood);
+        while Node::poll_transmit(&mut pair.hosts[1], pair.sim.now).is_some() {}
         let answers = &pair.gateway().sent[sent..];
         assert!(answers.len() <= 1);
         let is_cookie = |header: Header| header.responder_spi.is_zero();
@@ -191,4 +192,32 @@ fn strangers_cost_what_the_limits_say() {
     assert_eq!(pair.gateway().endpoint.len(), 20);
     pair.run(Duration::from_secs(40));
     assert!(pair.gateway().endpoint.half_open() == 0);
+}
+
+#[test]
+fn a_bent_first_message_costs_one_half_open_sa_at_most() {
+    for provider in providers() {
+        let mut pair = Setup::psk(provider).build();
+        pair.connect();
+        let now = pair.sim.now;
+        let first = Node::poll_transmit(&mut pair.hosts[0], now).unwrap();
+        // Length of the message, of the SA payload, of its first proposal.
+        let fields = [Field::u32(24), Field::u16(30), Field::u16(34)];
+        mutate::all(&first.payload, &fields, 11, |bent| {
+            let gateway = &mut pair.hosts[1];
+            let (sas, sent) = (gateway.endpoint.len(), gateway.sent.len());
+            Node::handle_datagram(
+                gateway,
+                now,
+                Datagram { payload: bent.to_vec(), ..first.clone() },
+            );
+            while Node::poll_transmit(gateway, now).is_some() {}
+            assert!(gateway.endpoint.len() <= sas + 1 && gateway.sent.len() <= sent + 1);
+            assert!(gateway.endpoint.half_open() <= 50, "more than one address may have");
+        });
+        // Whoever did not get through was told nothing or an error, and what was dropped says why.
+        assert!(pair.gateway().dropped.iter().any(|error| error.to_string().contains("at byte")));
+        pair.run(secs(40));
+        assert_eq!(pair.gateway().endpoint.half_open(), 0);
+    }
 }
