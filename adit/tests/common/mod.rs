@@ -21,13 +21,13 @@ use adit_testkit::pki::{self, Authority, Issued, Template};
 use adit_testkit::radius_server::{RadiusServer, User};
 use adit_testkit::rng::SeededRng;
 
-pub const PROVIDERS: [Provider; 2] =
+pub(crate) const PROVIDERS: [Provider; 2] =
     [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER];
 
-pub const PASSWORD: &str = "wonderland";
-pub const CRL_URL: &str = "http://pki.test/root.crl";
+pub(crate) const PASSWORD: &str = "wonderland";
+pub(crate) const CRL_URL: &str = "http://pki.test/root.crl";
 /// A host behind the gateway.
-pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 
 const GATEWAY: &str = "gw.adit.test";
 const ALICE: &str = "alice@adit.test";
@@ -48,7 +48,7 @@ fn radius_address() -> SocketAddr {
 
 /// Who proves what to whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Login {
+pub(crate) enum Login {
     SharedSecret,
     Certificates,
     /// The gateway by certificate, the client by password, which the gateway checks.
@@ -58,25 +58,25 @@ pub enum Login {
 }
 
 /// What a test changes before the machines are made.
-pub struct Setup {
-    pub provider: Provider,
-    pub login: Login,
-    pub seed: u64,
-    pub conditions: Conditions,
-    pub authority: Authority,
-    pub gateway_certificate: Issued,
-    pub client_certificate: Issued,
-    pub password: Option<&'static str>,
-    pub revocation: Revocation,
+pub(crate) struct Setup {
+    pub(crate) provider: Provider,
+    pub(crate) login: Login,
+    pub(crate) seed: u64,
+    pub(crate) conditions: Conditions,
+    pub(crate) authority: Authority,
+    pub(crate) gateway_certificate: Issued,
+    pub(crate) client_certificate: Issued,
+    pub(crate) password: Option<&'static str>,
+    pub(crate) revocation: Revocation,
     /// What the web server has.
-    pub web: BTreeMap<String, Vec<u8>>,
-    pub unix: u64,
-    pub gateway: GatewayConfig,
-    pub radius_answers: bool,
+    pub(crate) web: BTreeMap<String, Vec<u8>>,
+    pub(crate) unix: u64,
+    pub(crate) gateway: GatewayConfig,
+    pub(crate) radius_answers: bool,
 }
 
 impl Setup {
-    pub fn new(provider: Provider, login: Login) -> Self {
+    pub(crate) fn new(provider: Provider, login: Login) -> Self {
         let mut rng = SeededRng::new(7);
         let mut authority = Authority::root("Test Root", pki::Key::p256(&mut rng));
         let template =
@@ -106,12 +106,12 @@ impl Setup {
         }
     }
 
-    pub fn template() -> Template {
+    pub(crate) fn template() -> Template {
         Template { crl_urls: vec![CRL_URL.to_owned()], ..Template::gateway(GATEWAY) }
     }
 
     /// Replaces the gateway's certificate.
-    pub fn issue_gateway(&mut self, template: &Template) {
+    pub(crate) fn issue_gateway(&mut self, template: &Template) {
         self.gateway_certificate =
             self.authority.issue(template, pki::Key::p256(&mut SeededRng::new(8)));
     }
@@ -129,7 +129,7 @@ impl Setup {
         Trust { verifier, crls: CrlStore::new(), fetch: true }
     }
 
-    pub fn start(mut self) -> World {
+    pub(crate) fn start(mut self) -> World {
         let clients = &mut self.gateway.clients;
         let id = Identity::email(ALICE);
         match self.login {
@@ -197,23 +197,23 @@ impl Setup {
 }
 
 /// Everything, running.
-pub struct World {
-    pub client: Client,
-    pub gateway: Gateway,
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) gateway: Gateway,
     radius: Option<RadiusServer>,
-    pub net: Network,
+    pub(crate) net: Network,
     web: BTreeMap<String, Vec<u8>>,
-    pub now: Instant,
-    pub client_events: Vec<ClientEvent>,
-    pub gateway_events: Vec<GatewayEvent>,
+    pub(crate) now: Instant,
+    pub(crate) client_events: Vec<ClientEvent>,
+    pub(crate) gateway_events: Vec<GatewayEvent>,
     /// Inner packets that came out.
-    pub at_client: Vec<Vec<u8>>,
-    pub at_gateway: Vec<Vec<u8>>,
+    pub(crate) at_client: Vec<Vec<u8>>,
+    pub(crate) at_gateway: Vec<Vec<u8>>,
 }
 
 impl World {
     /// Runs for this long, or until `done`.
-    pub fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) {
         let end = self.now + time;
         loop {
             self.drain();
@@ -242,7 +242,7 @@ impl World {
     }
 
     /// Connects, and says how that ended.
-    pub fn connect(&mut self) -> Result<Connection, Disconnect> {
+    pub(crate) fn connect(&mut self) -> Result<Connection, Disconnect> {
         self.client.connect(self.now).unwrap();
         self.run(Duration::from_secs(300), |world| world.outcome().is_some());
         match self.outcome() {
@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Sends an inner packet from the client; false if there is no tunnel for it.
-    pub fn send_from_client(&mut self, packet: &[u8]) -> bool {
+    pub(crate) fn send_from_client(&mut self, packet: &[u8]) -> bool {
         let (mut buf, range) = with_room(packet);
         let Ok(sealed) = self.client.handle_packet(self.now, &mut buf, range) else { return false };
         self.put(sealed.path, buf[sealed.datagram].to_vec());
@@ -273,7 +273,7 @@ impl World {
     }
 
     /// The other way.
-    pub fn send_from_gateway(&mut self, packet: &[u8]) -> bool {
+    pub(crate) fn send_from_gateway(&mut self, packet: &[u8]) -> bool {
         let (mut buf, range) = with_room(packet);
         let Ok(sealed) = self.gateway.handle_packet(self.now, &mut buf, range) else {
             return false;
@@ -358,7 +358,7 @@ fn with_room(packet: &[u8]) -> (Vec<u8>, std::ops::Range<usize>) {
 }
 
 /// An IPv4 packet that carries `number` and nothing of sense.
-pub fn packet(from: Ipv4Addr, to: Ipv4Addr, number: u32) -> Vec<u8> {
+pub(crate) fn packet(from: Ipv4Addr, to: Ipv4Addr, number: u32) -> Vec<u8> {
     let mut packet = vec![0; 60];
     packet[0] = 0x45;
     packet[3] = 60;
