@@ -234,6 +234,18 @@ impl PeerConfig {
             initial_contact: false,
         }
     }
+
+    /// What is wrong with it, if it cannot work. An interval of no time is always over: its deadline
+    /// would survive being handled.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.liveness_interval == Some(Duration::ZERO) {
+            return Err("liveness_interval is zero; `None` switches the question off");
+        }
+        if self.nat_keepalive_interval.is_zero() {
+            return Err("nat_keepalive_interval is zero");
+        }
+        Ok(())
+    }
 }
 
 /// All schemes but the SHA-1 one, elliptic curves first.
@@ -365,5 +377,26 @@ impl Lifetime {
     /// The default of a child SA: one hour.
     pub fn child_default() -> Self {
         Self::new(Duration::from_secs(3600))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_of_no_time_are_refused() {
+        let peer = PeerConfig::new(
+            Identity::fqdn("peer.test"),
+            LocalAuth::SharedSecret,
+            RemoteAuth::SharedSecret,
+        );
+        assert_eq!(peer.check(), Ok(()));
+        let never = PeerConfig { liveness_interval: None, ..peer.clone() };
+        assert_eq!(never.check(), Ok(()));
+        let always = PeerConfig { liveness_interval: Some(Duration::ZERO), ..peer.clone() };
+        assert!(always.check().is_err());
+        let keepalive = PeerConfig { nat_keepalive_interval: Duration::ZERO, ..peer };
+        assert!(keepalive.check().is_err());
     }
 }

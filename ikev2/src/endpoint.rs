@@ -100,8 +100,8 @@ impl Endpoint {
     /// An endpoint without SAs. `provider` is copied: it is a list of references to algorithms.
     ///
     /// # Errors
-    /// If the provider lacks SHA-1 (which NAT detection is defined with) or any pseudorandom function, a
-    /// configured proposal names what it cannot run, or the random source fails.
+    /// If the provider lacks SHA-1 (which NAT detection is defined with) or any pseudorandom function, or
+    /// the random source fails. (Proposals are offered and accepted without what the provider cannot run.)
     pub fn new(
         config: Arc<EndpointConfig>,
         provider: Provider,

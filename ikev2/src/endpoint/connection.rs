@@ -98,6 +98,7 @@ impl Connection {
         peer: Arc<PeerConfig>,
         shared: &mut Shared,
     ) -> Result<(), CommandError> {
+        peer.check().map_err(CommandError::Unusable)?;
         let spi = shared.spis.new_ike(&mut *shared.rng, self.id)?;
         match ExpectInitResponse::start(now, self.path, peer, spi, shared) {
             Ok(state) => {

@@ -109,6 +109,9 @@ impl ExpectSelection {
         peer: Arc<PeerConfig>,
     ) -> Result<Next, Error> {
         let Self { request, peer_id } = self;
+        if let Err(reason) = peer.check() {
+            return Err(Denied::ByAnswer { ask: "SelectPeer", reason: reason.into() }.into());
+        }
         let serve = Serve { request, peer_id, peer };
         if serve.peer.remote_id.as_ref().is_some_and(|wanted| *wanted != serve.peer_id) {
             return Err(AuthError::WrongIdentity.into());
