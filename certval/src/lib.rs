@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! use adit_certval::{CrlStore, Identity, Outcome, Query, TrustAnchor, Verifier};
-//! # fn fetch(urls: &[String]) -> Vec<u8> { unimplemented!() }
+//! # fn fetch(_: &[String]) -> Vec<u8> { Vec::new() }
 //! # fn example(
 //! #     provider: &adit_platform::Provider, root: Vec<u8>, sent: &[&[u8]], now: adit_platform::UnixTime,
 //! # ) -> Result<(), Box<dyn core::error::Error>> {
