@@ -33,7 +33,8 @@ pub fn read(name: &str) -> Option<Vec<u8>> {
     }
 }
 
-fn directory() -> PathBuf {
+/// The directory that holds all shared test data; it may not be there.
+pub fn directory() -> PathBuf {
     match std::env::var_os("ADIT_TEST_DATA") {
         Some(directory) => directory.into(),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),

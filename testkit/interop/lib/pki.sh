@@ -7,10 +7,12 @@
 # For each NAME: NAME.crt, NAME.key (PKCS#8) and NAME.pem, the certificate followed by the intermediate's.
 
 pki_make() {
-  [ -f "$PKI/.done" ] && return 0
+  # One that an older version of this file made is made anew.
+  local made; made=$(cksum <"${BASH_SOURCE[0]}")
+  [ "$(cat "$PKI/.done" 2>/dev/null)" = "$made" ] && return 0
   rm -rf "$PKI"; mkdir -p "$PKI"/{ca,gw,cl,crl,db}
   (set -e; cd "$PKI"; pki_config; pki_issue_all) >"$STATE/pki.log" 2>&1 || die "no PKI, see $STATE/pki.log"
-  touch "$PKI/.done"
+  echo "$made" >"$PKI/.done"
 }
 
 pki_config() {
