@@ -15,7 +15,7 @@ use std::time::Duration;
 use adit::{ClientProof, GatewayProof};
 use adit_ikev2::Identity;
 use adit_platform::kex::KexAlgorithm;
-use adit_platform::ring::PROVIDER;
+use adit_platform::simd::PROVIDER;
 use common::file::File;
 
 const CLIENT: &str = r#"

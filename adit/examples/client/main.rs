@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use adit::tokio::{ClientDriver, TunDevice};
 use adit::{ClientEvent, Connection, Disconnect};
 use adit_platform::Secret;
-use adit_platform::ring::PROVIDER;
+use adit_platform::simd::PROVIDER;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 

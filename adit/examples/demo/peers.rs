@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use adit::tokio::{ChannelDevice, ChannelHost, ClientDriver, GatewayDriver};
 use adit::{ClientEvent, Connection, GatewayEvent};
-use adit_platform::ring::PROVIDER;
+use adit_platform::simd::PROVIDER;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

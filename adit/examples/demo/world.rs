@@ -9,7 +9,7 @@ use adit::{
 };
 use adit_certval::{CrlStore, TrustAnchor, Verifier};
 use adit_ikev2::Identity;
-use adit_platform::ring::PROVIDER;
+use adit_platform::simd::PROVIDER;
 use adit_platform::{Rng, Secret};
 use adit_radius::{AttributeList, AttributeType, ServerConfig};
 use adit_testkit::pki::{self, Authority, Issued, Template};

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use adit::GatewayEvent;
 use adit::tokio::{GatewayDriver, TunDevice};
-use adit_platform::ring::PROVIDER;
+use adit_platform::simd::PROVIDER;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main(flavor = "current_thread")]

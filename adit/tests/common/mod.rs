@@ -21,8 +21,11 @@ use adit_testkit::pki::{self, Authority, Issued, Template};
 use adit_testkit::radius_server::{RadiusServer, User};
 use adit_testkit::rng::SeededRng;
 
-pub(crate) const PROVIDERS: [Provider; 2] =
-    [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER];
+pub(crate) const PROVIDERS: [Provider; 3] = [
+    adit_platform::simd::PROVIDER,
+    adit_platform::ring::PROVIDER,
+    adit_platform::rustcrypto::PROVIDER,
+];
 
 pub(crate) const PASSWORD: &str = "wonderland";
 pub(crate) const CRL_URL: &str = "http://pki.test/root.crl";
