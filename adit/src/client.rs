@@ -1,15 +1,15 @@
 //! The client of a remote-access gateway.
 
+mod event;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
-use core::net::IpAddr;
 use core::ops::Range;
 
-use adit_certval::{CertificateInfo, Purpose, Warning};
+use adit_certval::Purpose;
 use adit_eap::Credential;
 use adit_eap::error::Rejected;
 use adit_esp::sad::ChildStats;
@@ -17,18 +17,21 @@ use adit_ikev2::negotiate::ConfigurationRequest;
 use adit_ikev2::wire::TrafficSelector;
 use adit_ikev2::{
     Ask, AuthError, ChildConfig, ChildId, CloseReason, CommandError, Deny, EapReply, Established,
-    Event, Identity, LocalAuth, Nat, Path, PeerConfig, RemoteAuth, SaId, Signature, StaleTicket,
-    Ticket, VerifiedKey,
+    Event, LocalAuth, Path, PeerConfig, RemoteAuth, SaId, Signature, StaleTicket, Ticket,
+    VerifiedKey,
 };
-use adit_platform::signature::SignatureScheme;
 use adit_platform::{Instant, Provider, Rng, Secret};
 use ipnet::IpNet;
 
-use crate::adapters::certificates::{CertificateChecker, Fetch, FetchId};
+use crate::adapters::certificates::{CertificateChecker, FetchId};
 use crate::adapters::eap::{ClientStep, PasswordPeer};
 use crate::adapters::esp::{Sealed, SendError};
-use crate::config::{ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, Key};
+use crate::config::{
+    ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, Key, SetupError,
+};
 use crate::stack::{KeyLogLine, Received, Stack};
+
+pub use event::{ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 
 /// A remote-access client: one connection to one gateway, sans-IO.
 ///
@@ -77,145 +80,6 @@ struct Running {
     established: Option<Established>,
     connected: bool,
 }
-
-/// What a client tells and asks.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// The gateway answered, and both ends have keys; nobody is authenticated yet.
-    KeysAgreed {
-        /// Where the handshake goes on.
-        path: Path,
-        /// Where a NAT was found.
-        nat: Nat,
-    },
-    /// The gateway's certificate is good. Nothing that proves who the user is has left before.
-    GatewayVerified {
-        /// What a person may want to see of it.
-        certificate: Box<CertificateInfo>,
-        /// What a person should be warned of.
-        warnings: Vec<Warning>,
-    },
-    /// Fetch this and answer with [`Client::handle_fetched`].
-    Fetch(Fetch),
-    /// Sign these octets and answer with [`Client::answer_signature`]; only with [`Key::External`].
-    Sign {
-        /// What is to be signed; hashing is part of signing.
-        octets: Vec<u8>,
-        /// The schemes to choose from.
-        schemes: Vec<SignatureScheme>,
-        /// For the answer.
-        ticket: Ticket<Signature>,
-    },
-    /// Ask the user for the password and answer with [`Client::answer_password`].
-    AskPassword {
-        /// Whose.
-        user: String,
-        /// Why it is asked again: what the gateway said about the last one.
-        rejected: Option<String>,
-        /// For the answer.
-        ticket: PasswordTicket,
-    },
-    /// The tunnel is up: set addresses and routes.
-    Connected(Connection),
-    /// Keys were renewed.
-    Rekeyed {
-        /// Those of a child SA, or else those of the IKE SA.
-        child: bool,
-    },
-    /// The gateway is reached at another address from now on.
-    PathChanged(Path),
-    /// A line for Wireshark; only after [`Client::dangerous_key_log`].
-    KeyLog(KeyLogLine),
-    /// The connection is over, or did not come about.
-    Disconnected {
-        /// Why.
-        reason: Disconnect,
-        /// What it carried.
-        stats: Box<ChildStats>,
-    },
-}
-
-/// What the gateway assigned.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Connection {
-    /// Who the gateway proved to be.
-    pub gateway: Identity,
-    /// Between which addresses the tunnel runs.
-    pub path: Path,
-    /// Our inner addresses, each with the length of its subnet's prefix.
-    pub addresses: Vec<IpNet>,
-    /// DNS servers.
-    pub dns: Vec<IpAddr>,
-    /// What to route into the tunnel.
-    pub routes: Vec<IpNet>,
-}
-
-/// The right to answer a [`ClientEvent::AskPassword`].
-#[derive(Debug)]
-pub struct PasswordTicket(Ticket<EapReply>);
-
-/// Why a connection ended.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub enum Disconnect {
-    /// We ended it.
-    ByUs,
-    /// The gateway ended it.
-    ByGateway,
-    /// It failed.
-    Failed(Failure),
-}
-
-/// What went wrong, at the place where a person can do something about it.
-#[derive(Clone, PartialEq, Debug)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The gateway's certificate was not believed.
-    Certificate(adit_certval::Error),
-    /// The gateway did not accept user name and password, or could not prove that it knows them.
-    Password(adit_eap::Error),
-    /// The user gave no password.
-    NoPassword,
-    /// Anything else.
-    Ike(adit_ikev2::Error),
-}
-
-impl fmt::Display for Disconnect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ByUs => f.write_str("disconnected"),
-            Self::ByGateway => f.write_str("the gateway closed the connection"),
-            Self::Failed(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(error) => {
-                write!(f, "the gateway's certificate is not trusted: {error}")?;
-                match &error.presented {
-                    Some(certificate) => write!(f, "\n{certificate}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Password(adit_eap::Error::Rejected(Rejected::ByAuthenticator)) => {
-                f.write_str("the gateway refused the user name or the password")
-            }
-            Self::Password(adit_eap::Error::Rejected(reason)) => {
-                write!(f, "the gateway refused the user name or the password: {reason}")
-            }
-            Self::Password(error) => write!(f, "login by password failed: {error}"),
-            Self::NoPassword => f.write_str("no password was given"),
-            Self::Ike(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for Failure {}
 
 impl Client {
     /// A client that waits for [`connect`](Self::connect).
@@ -686,30 +550,3 @@ fn password_peer(user: &str, password: Option<&Secret>) -> Result<PasswordPeer, 
 pub(crate) fn subnet_selector(net: &IpNet) -> Option<TrafficSelector> {
     TrafficSelector::subnet(net.addr(), net.prefix_len())
 }
-
-/// Why a gateway or client could not be made.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// The configuration cannot work.
-    Config(ConfigError),
-    /// ikev2 cannot work with it.
-    Ike(CommandError),
-}
-
-impl From<CommandError> for SetupError {
-    fn from(error: CommandError) -> Self {
-        Self::Ike(error)
-    }
-}
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(f),
-            Self::Ike(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for SetupError {}

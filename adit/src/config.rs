@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use adit_certval::{CrlStore, Verifier};
 use adit_ikev2::negotiate::{EspProposal, IkeProposal};
-use adit_ikev2::{EndpointConfig, Identity, Lifetime};
+use adit_ikev2::{CommandError, EndpointConfig, Identity, Lifetime};
 use adit_platform::signature::{SignatureScheme, SigningKey};
 use adit_platform::{Instant, Secret, UnixTime};
 use ipnet::IpNet;
@@ -307,3 +307,30 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
+
+/// Why a gateway or client could not be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The configuration cannot work.
+    Config(ConfigError),
+    /// ikev2 cannot work with it.
+    Ike(CommandError),
+}
+
+impl From<CommandError> for SetupError {
+    fn from(error: CommandError) -> Self {
+        Self::Ike(error)
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Ike(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SetupError {}

@@ -1,6 +1,8 @@
 //! The gateway of remote-access clients.
 
 mod admit;
+mod event;
+mod peers;
 mod session;
 
 use alloc::boxed::Box;
@@ -11,26 +13,27 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ops::Range;
 
-use adit_certval::{Purpose, Warning};
+use adit_certval::Purpose;
 use adit_esp::sad::ChildStats;
 use adit_ikev2::{
-    Acceptance, Ask, ChildId, CloseReason, CommandError, Deny, Event, Identity, LocalAuth, Path,
-    PeerConfig, RemoteAuth, SaId, Signature, StaleTicket, Ticket, VerifiedKey,
+    Acceptance, Ask, ChildId, CloseReason, CommandError, Deny, Event, Identity, Path, PeerConfig,
+    SaId, Signature, StaleTicket, Ticket, VerifiedKey,
 };
-use adit_platform::signature::SignatureScheme;
 use adit_platform::{Instant, Provider, Rng};
 
-use crate::adapters::certificates::{CertificateChecker, Fetch, FetchId, Verdict};
+use crate::adapters::certificates::{CertificateChecker, FetchId, Verdict};
 use crate::adapters::eap::{LocalServer, ServerStep, UserStore};
 use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::pool::AddressPool;
 use crate::adapters::radius::{EapAnswer, EapOutcome, RadiusServers};
-use crate::client::SetupError;
-use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, Key};
+use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, Key, SetupError};
 use crate::limits::AttemptRate;
 use crate::stack::{KeyLogLine, Received, Stack};
 
+use peers::Peers;
 use session::Session;
+
+pub use event::{GatewayEvent, Target};
 pub use session::{ConnectedClient, Refusal};
 
 /// A gateway for remote-access clients, sans-IO.
@@ -73,85 +76,9 @@ pub struct Gateway {
     events: VecDeque<GatewayEvent>,
 }
 
-/// What `SelectPeer` is answered with, made once.
-struct Peers {
-    shared_secret: Arc<PeerConfig>,
-    certificate: Arc<PeerConfig>,
-    eap: Arc<PeerConfig>,
-}
-
 enum Eap {
     Local(UserStore),
     Radius(Box<RadiusServers>),
-}
-
-/// What a gateway tells and asks.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum GatewayEvent {
-    /// Fetch this and answer with [`Gateway::handle_fetched`].
-    Fetch(Fetch),
-    /// Sign these octets and answer with [`Gateway::answer_signature`]; only with [`Key::External`].
-    Sign {
-        /// What is to be signed; hashing is part of signing.
-        octets: Vec<u8>,
-        /// The schemes to choose from.
-        schemes: Vec<SignatureScheme>,
-        /// For the answer.
-        ticket: Ticket<Signature>,
-    },
-    /// A client is connected.
-    Connected(Box<ConnectedClient>),
-    /// A client's certificate was accepted with a reservation.
-    CertificateWarning {
-        /// The client.
-        sa: SaId,
-        /// The reservation.
-        warning: Warning,
-    },
-    /// A client's keys were renewed.
-    Rekeyed {
-        /// The client.
-        sa: SaId,
-        /// Those of a child SA, or else those of the IKE SA.
-        child: bool,
-    },
-    /// A client is reached at another address from now on.
-    PathChanged {
-        /// The client.
-        sa: SaId,
-        /// The address.
-        path: Path,
-    },
-    /// A line for Wireshark; only after [`Gateway::dangerous_key_log`].
-    KeyLog(KeyLogLine),
-    /// Somebody tried to connect and did not succeed.
-    Refused(Box<Refusal>),
-    /// A client that was connected is gone.
-    Disconnected {
-        /// The client.
-        sa: SaId,
-        /// Who it was.
-        client: Box<ConnectedClient>,
-        /// Why it is gone.
-        reason: CloseReason,
-        /// What it carried.
-        stats: Box<ChildStats>,
-    },
-}
-
-/// Where a datagram goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target {
-    /// To a peer.
-    Peer(Path),
-    /// To a RADIUS server.
-    Radius {
-        /// From which of the host's RADIUS sockets, numbered from 0.
-        socket: u16,
-        /// To whom.
-        server: SocketAddr,
-    },
 }
 
 impl Gateway {
@@ -675,36 +602,4 @@ fn check(config: &GatewayConfig) -> Result<(), ConfigError> {
         return Err(ConfigError::NoPool);
     }
     Ok(())
-}
-
-impl Peers {
-    fn new(config: &GatewayConfig) -> Self {
-        let own = match &config.certificate {
-            Some(own) => LocalAuth::Certificate {
-                chain: own.chain.as_slice().into(),
-                schemes: own.key.schemes(),
-            },
-            None => LocalAuth::SharedSecret,
-        };
-        let policy = &config.policy;
-        let peer = |local_auth: LocalAuth, remote_auth: RemoteAuth| {
-            let mut peer = PeerConfig {
-                proposals: policy.ike_proposals.clone(),
-                // ESP is carried in UDP alone here.
-                force_encapsulation: true,
-                lifetime: policy.ike_lifetime,
-                liveness_interval: policy.liveness_interval,
-                ..PeerConfig::new(config.id.clone(), local_auth, remote_auth)
-            };
-            if let Some(schemes) = &policy.signature_schemes {
-                peer.signature_schemes = schemes.clone();
-            }
-            Arc::new(peer)
-        };
-        Self {
-            shared_secret: peer(LocalAuth::SharedSecret, RemoteAuth::SharedSecret),
-            certificate: peer(own.clone(), RemoteAuth::Certificate),
-            eap: peer(own, RemoteAuth::Eap),
-        }
-    }
 }

@@ -15,12 +15,10 @@ mod stack;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use client::{
-    Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket, SetupError,
-};
+pub use client::{Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 pub use config::{
     ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, GatewayConfig,
-    GatewayProof, Key, OwnCertificate, Policy, Trust,
+    GatewayProof, Key, OwnCertificate, Policy, SetupError, Trust,
 };
 pub use gateway::{ConnectedClient, Gateway, GatewayEvent, Refusal, Target};
 pub use limits::Limits;
