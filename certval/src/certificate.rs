@@ -3,6 +3,7 @@
 use crate::algorithm::AlgorithmIdentifier;
 use crate::der::{DerError, DerErrorKind, Field, Reader, tag, time};
 use crate::extension::Extensions;
+use crate::field::Format;
 use crate::name::Name;
 
 /// A certificate, borrowed from its DER. Reading it checks the form of everything but the extensions'
@@ -12,7 +13,7 @@ use crate::name::Name;
 /// use adit_certval::Certificate;
 ///
 /// let error = Certificate::from_der(&[0x30, 0x03, 0x02, 0x01, 0x05]).unwrap_err();
-/// assert_eq!(error.to_string(), "expected tag 0x30, found 0x02 at byte 2");
+/// assert_eq!(error.to_string(), "expected tag 0x30, found 0x02 in tbsCertificate at byte 2");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Certificate<'a> {
@@ -54,6 +55,10 @@ impl<'a> Certificate<'a> {
     /// # Errors
     /// If it is not a well-formed X.509 certificate in DER, or anything follows it.
     pub fn from_der(der: &'a [u8]) -> Result<Self, DerError> {
+        Self::read(der).map_err(|error| error.located(Format::Certificate, der))
+    }
+
+    fn read(der: &'a [u8]) -> Result<Self, DerError> {
         let mut reader = Reader::new(der);
         let mut certificate = reader.sequence()?;
         reader.finish()?;

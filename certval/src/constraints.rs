@@ -112,7 +112,7 @@ fn subtrees(list: Field<'_>) -> Result<Vec<Subtree<'_>>, DerError> {
             _ => true,
         };
         if !valid {
-            return Err(DerError { offset: at, kind: DerErrorKind::Value });
+            return Err(DerError::new(at, DerErrorKind::Value));
         }
         let canonical = match base {
             GeneralName::Directory(name) => name.canonical(),

@@ -15,6 +15,7 @@ use crate::der::{
 use crate::distribution::{IssuingDistributionPoint, directory_names};
 use crate::error::{Reason, RevocationReason};
 use crate::extension::{Extension, authority_key_hint};
+use crate::field::Format;
 use crate::name::Name;
 use crate::oid;
 
@@ -84,6 +85,16 @@ impl fmt::Display for CrlError {
 }
 
 impl core::error::Error for CrlError {}
+
+impl CrlError {
+    /// This error with the field of the CRL that it lies in.
+    pub(crate) fn located(self, der: &[u8]) -> Self {
+        match self {
+            Self::Malformed(error) => Self::Malformed(error.located(Format::CertificateList, der)),
+            other => other,
+        }
+    }
+}
 
 impl From<DerError> for CrlError {
     fn from(error: DerError) -> Self {
@@ -253,7 +264,7 @@ impl Parts {
             let at = reader.offset();
             let extension = Extension::read(&mut reader)?;
             if seen.contains(&extension.oid) {
-                return Err(DerError { offset: at, kind: DerErrorKind::DuplicateExtension }.into());
+                return Err(DerError::new(at, DerErrorKind::DuplicateExtension).into());
             }
             if seen.len() > 64 {
                 return Err(list.error(DerErrorKind::TooMany).into());
@@ -281,17 +292,23 @@ impl Parts {
 
     /// Reads every entry of the CRL and indexes it.
     pub(crate) fn index(self, der: Vec<u8>, signer: Vec<u8>) -> Result<Crl, CrlError> {
+        let (builder, issuers) = self.read_entries(&der).map_err(|error| error.located(&der))?;
+        let index = builder.finish(&der);
+        Ok(Crl { der, parts: self, index, issuers, signer })
+    }
+
+    fn read_entries(&self, der: &[u8]) -> Result<(IndexBuilder, Vec<(u32, Vec<u8>)>), CrlError> {
         let bytes = der.get(self.entries.clone()).unwrap_or_default();
         let mut reader = Field { bytes, offset: self.entries.start }.reader();
         let mut builder = IndexBuilder::with_capacity(bytes.len() / 40);
         let mut issuers = Vec::new();
         while !reader.is_empty() {
             let at = reader.offset();
-            let too_big = DerError { offset: at, kind: DerErrorKind::TooMany };
+            let too_big = DerError::new(at, DerErrorKind::TooMany);
             let offset = u32::try_from(at).map_err(|_| too_big)?;
             let entry = RawEntry::read(&mut reader)?;
             if self.version == 1 && entry.extensions.is_some() {
-                return Err(DerError { offset: at, kind: DerErrorKind::Version }.into());
+                return Err(DerError::new(at, DerErrorKind::Version).into());
             }
             if let Some(extensions) = entry.extensions
                 && let Some(issuer) = check_entry_extensions(extensions)?
@@ -303,8 +320,7 @@ impl Parts {
             }
             builder.push(entry.serial, offset);
         }
-        let index = builder.finish(&der);
-        Ok(Crl { der, parts: self, index, issuers, signer })
+        Ok((builder, issuers))
     }
 }
 

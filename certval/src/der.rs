@@ -12,6 +12,15 @@ pub struct DerError {
     pub offset: usize,
     /// What is wrong there.
     pub kind: DerErrorKind,
+    /// The field that it stands in, by its name in the RFC (`validity`, `keyUsage`); empty where the input is
+    /// itself such a field.
+    pub field: &'static str,
+}
+
+impl DerError {
+    pub(crate) const fn new(offset: usize, kind: DerErrorKind) -> Self {
+        Self { offset, kind, field: "" }
+    }
 }
 
 /// What is wrong with a DER encoding.
@@ -66,6 +75,9 @@ impl fmt::Display for DerError {
                 f.write_str("inner and outer signature algorithms differ")
             }
         }?;
+        if !self.field.is_empty() {
+            write!(f, " in {}", self.field)?;
+        }
         write!(f, " at byte {}", self.offset)
     }
 }
@@ -85,7 +97,7 @@ impl<'a> Field<'a> {
     }
 
     pub(crate) fn error(self, kind: DerErrorKind) -> DerError {
-        DerError { offset: self.offset, kind }
+        DerError::new(self.offset, kind)
     }
 }
 
@@ -147,7 +159,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn error(&self, kind: DerErrorKind) -> DerError {
-        DerError { offset: self.offset, kind }
+        DerError::new(self.offset, kind)
     }
 
     /// The tag of the next element, if there is one.
@@ -158,8 +170,8 @@ impl<'a> Reader<'a> {
     /// The next element, whatever its tag.
     #[inline]
     pub(crate) fn any(&mut self) -> Result<Tlv<'a>, DerError> {
-        let truncated = DerError { offset: self.offset, kind: DerErrorKind::Truncated };
-        let bad_length = DerError { offset: self.offset, kind: DerErrorKind::Length };
+        let truncated = DerError::new(self.offset, DerErrorKind::Truncated);
+        let bad_length = DerError::new(self.offset, DerErrorKind::Length);
         let [tag, first, ..] = *self.rest else { return Err(truncated) };
         if tag & 0x1f == 0x1f {
             return Err(self.error(DerErrorKind::Value));

@@ -78,7 +78,7 @@ pub(crate) fn read_points<'a>(
         let crl_issuers = point.optional(tag::constructed(2))?;
         point.finish()?;
         if names.is_none() && crl_issuers.is_none() {
-            return Err(DerError { offset: at, kind: DerErrorKind::Value });
+            return Err(DerError::new(at, DerErrorKind::Value));
         }
         let crl_issuers = crl_issuers.map(directory_names).transpose()?;
         // A relative name hangs below the CRL issuer, which has then a single name.

@@ -49,7 +49,7 @@ impl<'a> Extensions<'a> {
             if count > MAX_EXTENSIONS {
                 return Err(all.error(DerErrorKind::TooMany));
             }
-            let duplicate = DerError { offset: at, kind: DerErrorKind::DuplicateExtension };
+            let duplicate = DerError::new(at, DerErrorKind::DuplicateExtension);
             if extension.oid == oid::CERTIFICATE_POLICIES {
                 found.policies_critical = extension.critical;
             }

@@ -42,7 +42,7 @@
 //! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
 //! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
 //! | `request`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
-//! | `der`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
+//! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -62,6 +62,7 @@ mod encode;
 mod error;
 mod extension;
 mod fetch;
+mod field;
 mod general_name;
 mod identity;
 mod info;

@@ -51,7 +51,7 @@ impl CrlStore {
         der: Vec<u8>,
         certificates: &[&[u8]],
     ) -> Result<Arc<Crl>, CrlError> {
-        let unverified = Unverified::read(&der)?;
+        let unverified = Unverified::read(&der).map_err(|error| error.located(&der))?;
         let signer = find_signer(verifier, &unverified, certificates)?;
         let crl = Arc::new(unverified.parts.index(der, signer)?);
         let of_issuer = self.by_issuer.entry(crl.parts().issuer.clone()).or_default();

@@ -15,6 +15,7 @@ use crate::certificate::Certificate;
 use crate::der::DerError;
 use crate::error::{CertificateRef, Error, Limit, Reason};
 use crate::fetch::Fetch;
+use crate::field::Format;
 use crate::identity::Identity;
 use crate::info::CertificateInfo;
 use crate::path::Search;
@@ -112,9 +113,23 @@ impl Verifier {
         let meter = Meter::new(&query.budget);
         let mut search = Search::new(self, query, store, &meter, leaf);
         search.run().map_err(|mut error| {
+            if let (Some(certificate), Reason::Malformed(malformed)) =
+                (error.certificate, &mut error.reason)
+                && let Some(der) = self.der_of(query, certificate)
+            {
+                *malformed = malformed.located(Format::Certificate, der);
+            }
             error.presented = Some(Box::new(CertificateInfo::new(&leaf, &self.provider)));
             error
         })
+    }
+
+    fn der_of<'a>(&'a self, query: &Query<'a>, certificate: CertificateRef) -> Option<&'a [u8]> {
+        match certificate {
+            CertificateRef::Presented(index) => query.certificates.get(index).copied(),
+            CertificateRef::Configured(index) => self.intermediates.get(index).map(Vec::as_slice),
+            CertificateRef::Anchor(index) => self.anchors.get(index)?.certificate_der(),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Certificates, CRLs, names and PEM bent in every way: an answer always comes, and it is never "accepted".
 
+use std::collections::BTreeSet;
+
 use adit_certval::{
-    Certificate, CrlStore, Name, Outcome, PemBlock, Purpose, Query, Revocation, TrustAnchor,
-    Verifier,
+    Certificate, CertificateRef, CrlError, CrlStore, Name, Outcome, PemBlock, Purpose, Query,
+    Reason, Revocation, TrustAnchor, Verifier,
 };
 use adit_platform::UnixTime;
 use adit_platform::ring::PROVIDER;
@@ -118,6 +120,92 @@ fn certificates() {
             let _ = TrustAnchor::from_der(input.to_vec());
         });
     }
+}
+
+/// Every part of a certificate that can be malformed, as RFC 5280 calls it.
+const CERTIFICATE_FIELDS: [&str; 24] = [
+    "Certificate",
+    "authorityInfoAccess",
+    "authorityKeyIdentifier",
+    "basicConstraints",
+    "cRLDistributionPoints",
+    "certificatePolicies",
+    "extKeyUsage",
+    "extensions",
+    "issuer",
+    "keyUsage",
+    "nameConstraints",
+    "policyConstraints",
+    "policyMappings",
+    "serialNumber",
+    "signature",
+    "signatureAlgorithm",
+    "signatureValue",
+    "subject",
+    "subjectAltName",
+    "subjectKeyIdentifier",
+    "subjectPublicKeyInfo",
+    "tbsCertificate",
+    "validity",
+    "version",
+];
+
+const CRL_FIELDS: [&str; 14] = [
+    "CertificateList",
+    "authorityKeyIdentifier",
+    "cRLNumber",
+    "crlExtensions",
+    "issuer",
+    "issuingDistributionPoint",
+    "nextUpdate",
+    "revokedCertificates",
+    "signature",
+    "signatureAlgorithm",
+    "signatureValue",
+    "tbsCertList",
+    "thisUpdate",
+    "version",
+];
+
+/// Bad input gets an error that names the certificate, the field and the byte offset.
+#[test]
+fn malformed_certificates_are_named_with_field_and_offset() {
+    let world = world();
+    let mut fields = BTreeSet::new();
+    for (at, valid) in [(0, &world.leaf), (1, &world.intermediate)] {
+        mutate::all(valid, &length_fields(valid), 6, |input| {
+            let mut sent = [&world.leaf[..], &world.intermediate];
+            sent[at] = input;
+            let result = world.verifier.verify(&Query::new(&sent, NOW), &world.store);
+            let Err(error) = result else { return };
+            if let Reason::Malformed(malformed) = &error.reason {
+                assert_eq!(error.certificate, Some(CertificateRef::Presented(at)), "{error}");
+                assert!(malformed.offset <= input.len() && !malformed.field.is_empty(), "{error}");
+                let text = error.to_string();
+                assert!(text.contains(&format!("in {} at byte", malformed.field)), "{text}");
+                fields.insert(malformed.field);
+            }
+        });
+    }
+    assert_eq!(Vec::from_iter(fields), CERTIFICATE_FIELDS);
+}
+
+#[test]
+fn malformed_crls_are_named_with_field_and_offset() {
+    let world = world();
+    let sent = [&world.leaf[..], &world.intermediate];
+    let mut fields = BTreeSet::new();
+    mutate::all(&world.crl, &length_fields(&world.crl), 7, |input| {
+        match world.store.clone().insert(&world.verifier, input.to_vec(), &sent) {
+            Err(CrlError::Malformed(error)) => {
+                assert!(error.offset <= input.len() && !error.field.is_empty(), "{error}");
+                fields.insert(error.field);
+            }
+            Err(_) => {}
+            Ok(_) => assert_eq!(input, world.crl),
+        }
+    });
+    assert_eq!(Vec::from_iter(fields), CRL_FIELDS);
 }
 
 #[test]
