@@ -125,6 +125,8 @@ fn a_wrong_password_is_refused_and_named() {
             let mut world = setup.start();
             let reason = world.connect().unwrap_err();
             assert!(matches!(reason, Disconnect::Failed(Failure::Password(_))), "{reason}");
+            // The method's own reason, not just EAP-Failure: RFC 2759 section 6 calls it 691.
+            assert!(reason.to_string().contains("691"), "{reason}");
             world.run(Duration::from_secs(60), |_| false);
             assert!(world.gateway.is_closed());
             assert!(matches!(world.gateway_events.last(), Some(GatewayEvent::Refused(_))));

@@ -108,8 +108,9 @@ pub enum Ask {
     },
     /// The next message of EAP.
     ///
-    /// As the initiator (EAP peer), `message` is what the gateway sent; EAP-Success comes as such. The
-    /// gateway has proven its identity before the first of them is raised. As the responder
+    /// As the initiator (EAP peer), `message` is what the gateway sent; EAP-Success and EAP-Failure come as
+    /// such. After EAP-Failure nothing can be saved: any answer ends the handshake. The gateway has
+    /// proven its identity before the first of them is raised. As the responder
     /// (authenticator), the first has no message and wants the first request; `peer_id` is known, so
     /// EAP-Identity may be skipped.
     Eap {
@@ -258,7 +259,8 @@ pub enum EapReply {
         /// RFC 7296 section 2.16.)
         msk: Option<Secret>,
     },
-    /// The conversation failed. As the responder: send this EAP-Failure packet, then end the SA.
+    /// The conversation failed. As the responder: send this EAP-Failure packet, then end the SA. As the
+    /// initiator nothing is sent: empty.
     Failure(Vec<u8>),
 }
 

@@ -100,6 +100,8 @@ fn eap_failure_reaches_the_client() {
     let mut pair = setup.connect(secs(5));
     assert_eq!(*failure(&pair, 0), AuthError::EapFailure.into());
     assert_eq!(*failure(&pair, 1), AuthError::EapFailure.into());
+    // The embedder's EAP peer saw it: only it knows the method's reason.
+    assert_eq!(pair.client().asked.last(), Some(&"Eap"));
     pair.run(secs(60));
     pair.assert_nothing_left();
 }

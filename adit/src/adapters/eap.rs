@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use adit_eap::error::Rejected;
 use adit_eap::{
     Authenticator, AuthenticatorAsk, AuthenticatorStep, Credential, Error, PeerAsk, PeerStep,
     mschapv2,
@@ -128,6 +129,9 @@ impl LocalServer {
     }
 }
 
+/// The code of EAP-Failure: RFC 3748 section 4.
+const EAP_FAILURE: u8 = 4;
+
 /// A client's side of the authentication, as user name and password.
 pub struct PasswordPeer {
     peer: adit_eap::Peer,
@@ -165,7 +169,14 @@ impl PasswordPeer {
     /// # Errors
     /// The packet makes no sense here; under IKEv2 that ends the authentication.
     pub fn handle(&mut self, packet: &[u8], rng: &mut dyn Rng) -> Result<ClientStep, Error> {
-        Ok(translate(self.peer.handle(packet, rng)?))
+        match self.peer.handle(packet, rng) {
+            Ok(step) => Ok(translate(step)),
+            // IKEv2 has authenticated it, and the gateway will not say more.
+            Err(_) if packet.first() == Some(&EAP_FAILURE) => {
+                Ok(ClientStep::Failure(Error::Rejected(Rejected::ByAuthenticator)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Answers [`ClientStep::AskPassword`]; `None` gives up.

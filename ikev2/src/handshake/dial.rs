@@ -296,33 +296,44 @@ struct Eaper {
     rounds: u16,
 }
 
-/// EAP codes, RFC 3748 section 4.
-const EAP_SUCCESS: u8 = 3;
-const EAP_FAILURE: u8 = 4;
+/// What an EAP message of the gateway says of the conversation: RFC 3748 section 4.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// It goes on.
+    More,
+    /// EAP-Success: it ends well.
+    Success,
+    /// EAP-Failure: it ends, and the embedder's EAP peer may know why.
+    Failure,
+}
+
+impl Said {
+    fn of(eap: &Eap<'_>) -> Self {
+        match eap.0.first() {
+            Some(3) => Self::Success,
+            Some(4) => Self::Failure,
+            _ => Self::More,
+        }
+    }
+}
 
 impl Eaper {
     /// Hands a message of the gateway to the embedder.
     fn ask(mut self, cx: &mut Context<'_>, eap: &Eap<'_>) -> Result<Next, Error> {
-        let code = eap.0.first().copied();
-        if code == Some(EAP_FAILURE) {
-            return Err(AuthError::EapFailure.into());
-        }
         self.rounds += 1;
         if self.rounds > cx.shared.config.max_eap_rounds {
             return Err(Misbehaviour::TooManyEapRounds.into());
         }
         let (peer_id, message) = (self.peer_id.clone(), Some(eap.0.to_vec()));
         cx.raise(|ticket| Ask::Eap { peer_id, message, ticket });
-        let succeeded = code == Some(EAP_SUCCESS);
-        Ok(go_on(State::EapReply(ExpectEapReply { eaper: self, succeeded })))
+        Ok(go_on(State::EapReply(ExpectEapReply { eaper: self, said: Said::of(eap) })))
     }
 }
 
 /// Waits for what the embedder's EAP peer says.
 pub(crate) struct ExpectEapReply {
     eaper: Eaper,
-    /// The gateway's last message was EAP-Success.
-    succeeded: bool,
+    said: Said,
 }
 
 impl ExpectEapReply {
@@ -332,23 +343,24 @@ impl ExpectEapReply {
         cx: &mut Context<'_>,
         reply: EapReply,
     ) -> Result<Next, Error> {
-        let Self { eaper, succeeded } = self;
-        match reply {
-            EapReply::Continue(message) if !succeeded => {
+        let Self { eaper, said } = self;
+        match (said, reply) {
+            // What the gateway has ended, no answer opens again.
+            (Said::Failure, _) | (_, EapReply::Failure(_)) => Err(AuthError::EapFailure.into()),
+            (Said::More, EapReply::Continue(message)) => {
                 let payload = Payload::Eap(Eap(message.into()));
                 send(session, cx, &Payloads::from([payload].to_vec()))?;
                 Ok(go_on(State::EapMessage(ExpectEapMessage { eaper })))
             }
-            EapReply::Success { msk, .. } if succeeded => {
+            (Said::Success, EapReply::Success { msk, .. }) => {
                 let auth = session.prove_by_eap(&eaper.dial.peer.local_id, msk.as_ref());
                 send(session, cx, &Payloads::from([Payload::Authentication(auth)].to_vec()))?;
                 Ok(go_on(State::LastResponse(ExpectLastResponse { eaper, msk })))
             }
-            EapReply::Continue(_) | EapReply::Success { .. } => {
+            (Said::More | Said::Success, _) => {
                 let reason = "success is for the gateway to declare, and it ends EAP".into();
                 Err(Denied::ByAnswer { ask: "Eap", reason }.into())
             }
-            EapReply::Failure(_) => Err(AuthError::EapFailure.into()),
         }
     }
 }

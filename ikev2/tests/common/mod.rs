@@ -304,7 +304,8 @@ impl Host {
             let message = message.expect("the gateway speaks first");
             return match message[0] {
                 1 => EapReply::Continue(eap_packet(2, message[1], b"echo")),
-                3 => EapReply::Success { message: Vec::new(), msk },
+                // Failure too is answered by success, of which nothing must come.
+                3 | 4 => EapReply::Success { message: Vec::new(), msk },
                 code => panic!("unexpected EAP code {code}"),
             };
         }
