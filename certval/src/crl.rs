@@ -24,11 +24,13 @@ pub struct Crl {
     der: Vec<u8>,
     parts: Parts,
     index: Index,
-    /// For indirect CRLs: from which entry on (by offset) which certificate issuer holds, canonical.
-    issuers: Vec<(u32, Vec<u8>)>,
+    issuers: Issuers,
     /// The `SubjectPublicKeyInfo` whose key signed it.
     pub(crate) signer: Vec<u8>,
 }
+
+/// For indirect CRLs: from which entry on (by offset) which certificate issuer holds, canonical.
+type Issuers = Vec<(u32, Vec<u8>)>;
 
 /// What a CRL says about itself.
 pub(crate) struct Parts {
@@ -297,7 +299,7 @@ impl Parts {
         Ok(Crl { der, parts: self, index, issuers, signer })
     }
 
-    fn read_entries(&self, der: &[u8]) -> Result<(IndexBuilder, Vec<(u32, Vec<u8>)>), CrlError> {
+    fn read_entries(&self, der: &[u8]) -> Result<(IndexBuilder, Issuers), CrlError> {
         let bytes = der.get(self.entries.clone()).unwrap_or_default();
         let mut reader = Field { bytes, offset: self.entries.start }.reader();
         let mut builder = IndexBuilder::with_capacity(bytes.len() / 40);

@@ -49,10 +49,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.reason {
-            Reason::Malformed(error) => Some(error),
-            _ => None,
-        }
+        self.reason.source()
     }
 }
 
@@ -267,6 +264,15 @@ impl fmt::Display for Reason {
             Self::WrongName => "issued for another name",
             Self::RevocationUnknown => "revocation status unknown",
         })
+    }
+}
+
+impl core::error::Error for Reason {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Malformed(error) => Some(error),
+            _ => None,
+        }
     }
 }
 

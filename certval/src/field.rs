@@ -1,4 +1,4 @@
-//! Which field of a certificate or CRL an offset lies in, by its name in the RFC.
+//! Which field of a certificate, CRL or request an offset lies in, by its name in the RFC.
 //!
 //! Readers know where they are and not what for. An error is rare, so its field is looked up when there is one:
 //! the way to it is walked again, as far as the encoding lasts.
@@ -14,6 +14,8 @@ pub(crate) enum Format {
     Certificate,
     /// RFC 5280 section 5.1.
     CertificateList,
+    /// RFC 2986 section 4.
+    CertificationRequest,
 }
 
 impl DerError {
@@ -22,6 +24,7 @@ impl DerError {
         let frame = match format {
             Format::Certificate => &CERTIFICATE,
             Format::CertificateList => &CERTIFICATE_LIST,
+            Format::CertificationRequest => &CERTIFICATION_REQUEST,
         };
         let mut reader = Reader::new(der);
         let field = match reader.any() {
@@ -105,6 +108,23 @@ const CERTIFICATE_LIST: Part = Part {
         part("signatureValue"),
     ]),
     ..part("CertificateList")
+};
+
+const CERTIFICATION_REQUEST: Part = Part {
+    within: Within::Parts(&[
+        Part {
+            within: Within::Parts(&[
+                part("version"),
+                part("subject"),
+                part("subjectPKInfo"),
+                part("attributes"),
+            ]),
+            ..part("certificationRequestInfo")
+        },
+        part("signatureAlgorithm"),
+        part("signature"),
+    ]),
+    ..part("CertificationRequest")
 };
 
 impl Part {

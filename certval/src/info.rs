@@ -8,6 +8,7 @@ use adit_platform::Provider;
 use adit_platform::hash::{Hash, HashAlgorithm};
 
 use crate::certificate::Certificate;
+use crate::extension::Extensions;
 use crate::general_name::{self, GeneralName};
 use crate::oid;
 
@@ -58,7 +59,7 @@ impl CertificateInfo {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
             common_name: certificate.subject().common_name(),
-            alt_names: alt_names(certificate),
+            alt_names: alt_names(&certificate.extensions),
             serial_number: hex(certificate.serial_number(), ""),
             not_before: certificate.not_before,
             not_after: certificate.not_after,
@@ -92,8 +93,9 @@ impl fmt::Display for CertificateInfo {
     }
 }
 
-fn alt_names(certificate: &Certificate<'_>) -> Vec<String> {
-    let Some(extension) = certificate.extensions.subject_alt_name else { return Vec::new() };
+/// The subject alternative names, each in one line of text; those that cannot be read are left out.
+pub(crate) fn alt_names(extensions: &Extensions<'_>) -> Vec<String> {
+    let Some(extension) = extensions.subject_alt_name else { return Vec::new() };
     let Ok(names) = general_name::in_extension(extension) else { return Vec::new() };
     names.filter_map(Result::ok).map(|name| printable(&name)).collect()
 }

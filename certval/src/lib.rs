@@ -41,7 +41,7 @@
 //! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
 //! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
 //! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
-//! | `request`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
+//! | `request`, `pkcs10`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
 //! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -71,6 +71,7 @@ mod name;
 mod oid;
 mod path;
 mod pem;
+mod pkcs10;
 mod policy;
 mod purpose;
 mod request;
@@ -93,6 +94,7 @@ pub use info::CertificateInfo;
 pub use ldap::{LdapScope, LdapUrl, LdapUrlError};
 pub use name::Name;
 pub use pem::{PemBlock, PemError};
+pub use pkcs10::{CertificateRequest, Difference};
 pub use purpose::Purpose;
 pub use request::{CertificateTemplate, RequestError, ToBeSigned};
 pub use store::CrlStore;

@@ -238,7 +238,8 @@ impl ToBeSigned {
         sequence(&[&self.bytes, &self.algorithm, &bit_string(signature)])
     }
 
-    /// Whether `certificate` was issued for this request: it holds the same key.
+    /// Whether `certificate` was issued for this request: it holds the same key. For a request that was sent off,
+    /// [`CertificateRequest`](crate::CertificateRequest) tells also what the CA changed.
     pub fn is_answered_by(&self, certificate: &Certificate<'_>) -> bool {
         certificate.subject_public_key_info() == self.spki
     }

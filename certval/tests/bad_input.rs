@@ -9,47 +9,11 @@ use adit_certval::{
 use adit_platform::UnixTime;
 use adit_platform::ring::PROVIDER;
 use adit_testkit::der::{context, explicit, octet_string, oid, sequence};
-use adit_testkit::mutate::{self, Field};
+use adit_testkit::mutate;
 use adit_testkit::pki::{self, Authority, Key, Template};
 use adit_testkit::rng::SeededRng;
 
 const NOW: UnixTime = UnixTime::from_secs(pki::NOW);
-
-/// Every length field of a DER encoding, those within octet and bit strings included.
-fn length_fields(der: &[u8]) -> Vec<Field> {
-    let mut fields = Vec::new();
-    walk(der, 0, &mut fields);
-    fields
-}
-
-fn walk(der: &[u8], base: usize, fields: &mut Vec<Field>) -> bool {
-    let mut at = 0;
-    while let [tag, first, ..] = der[at..] {
-        let (width, len) = match first {
-            0..=0x7f => (0, usize::from(first)),
-            0x81..=0x84 => {
-                let width = usize::from(first & 0x7f);
-                let Some(bytes) = der.get(at + 2..at + 2 + width) else { return false };
-                (width, bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
-            }
-            _ => return false,
-        };
-        let start = at + 2 + width;
-        let Some(content) = der.get(start..start + len) else { return false };
-        fields.push(Field::u8(base + at + 1));
-        if width > 0 {
-            fields.push(Field { offset: base + at + 2, width });
-        }
-        let nested = fields.len();
-        let skip = usize::from(tag == 0x03);
-        let wraps = tag & 0x20 != 0 || matches!(tag, 0x03 | 0x04);
-        if wraps && content.len() > skip && !walk(&content[skip..], base + start + skip, fields) {
-            fields.truncate(nested);
-        }
-        at = start + len;
-    }
-    at == der.len()
-}
 
 /// A chain and its CRLs with every extension that is read, each valid.
 struct World {
@@ -112,7 +76,7 @@ fn certificates() {
             let error = Certificate::from_der(cut).unwrap_err();
             assert!(error.offset <= cut.len(), "{error}");
         }
-        mutate::all(valid, &length_fields(valid), 1, |input| {
+        mutate::all(valid, &mutate::der_lengths(valid), 1, |input| {
             match Certificate::from_der(input) {
                 Ok(certificate) => assert_eq!(certificate.as_der(), input),
                 Err(error) => assert!(error.offset <= input.len(), "{error}"),
@@ -173,7 +137,7 @@ fn malformed_certificates_are_named_with_field_and_offset() {
     let world = world();
     let mut fields = BTreeSet::new();
     for (at, valid) in [(0, &world.leaf), (1, &world.intermediate)] {
-        mutate::all(valid, &length_fields(valid), 6, |input| {
+        mutate::all(valid, &mutate::der_lengths(valid), 6, |input| {
             let mut sent = [&world.leaf[..], &world.intermediate];
             sent[at] = input;
             let result = world.verifier.verify(&Query::new(&sent, NOW), &world.store);
@@ -195,7 +159,7 @@ fn malformed_crls_are_named_with_field_and_offset() {
     let world = world();
     let sent = [&world.leaf[..], &world.intermediate];
     let mut fields = BTreeSet::new();
-    mutate::all(&world.crl, &length_fields(&world.crl), 7, |input| {
+    mutate::all(&world.crl, &mutate::der_lengths(&world.crl), 7, |input| {
         match world.store.clone().insert(&world.verifier, input.to_vec(), &sent) {
             Err(CrlError::Malformed(error)) => {
                 assert!(error.offset <= input.len() && !error.field.is_empty(), "{error}");
@@ -212,7 +176,7 @@ fn malformed_crls_are_named_with_field_and_offset() {
 fn a_bent_chain_is_never_accepted() {
     let world = world();
     for (at, valid) in [(0, &world.leaf), (1, &world.intermediate)] {
-        mutate::all(valid, &length_fields(valid), 2, |input| {
+        mutate::all(valid, &mutate::der_lengths(valid), 2, |input| {
             if input == *valid {
                 return;
             }
@@ -233,7 +197,7 @@ fn a_bent_crl_never_enters_the_store() {
     let world = world();
     let sent = [&world.leaf[..], &world.intermediate];
     let mut store = world.store.clone();
-    mutate::all(&world.crl, &length_fields(&world.crl), 3, |input| {
+    mutate::all(&world.crl, &mutate::der_lengths(&world.crl), 3, |input| {
         if input != world.crl {
             store.insert(&world.verifier, input.to_vec(), &sent).unwrap_err();
         }
@@ -245,7 +209,7 @@ fn a_bent_crl_never_enters_the_store() {
 fn names_and_pem() {
     let world = world();
     let name = Certificate::from_der(&world.leaf).unwrap().subject().as_der().to_vec();
-    mutate::all(&name, &length_fields(&name), 4, |input| {
+    mutate::all(&name, &mutate::der_lengths(&name), 4, |input| {
         if let Ok(name) = Name::from_der(input) {
             let _ = (name.to_string(), name.common_name(), name == name);
         }

@@ -1,12 +1,15 @@
 //! Requests, self-signed certificates, user names and name patterns, from outside.
 
+use ::der::{Decode, Encode};
 use adit_certval::{
-    Certificate, CertificateTemplate, CrlStore, Identity, NamePattern, Outcome, Purpose, Query,
-    Reason, RequestError, TrustAnchor, UserNameError, UserNameTemplate, Verifier,
+    Certificate, CertificateRequest, CertificateTemplate, CrlStore, Difference, Identity,
+    NamePattern, Outcome, Purpose, Query, Reason, RequestError, TrustAnchor, UserNameError,
+    UserNameTemplate, Verifier,
 };
 use adit_platform::signature::SignatureScheme;
 use adit_platform::{Provider, UnixTime};
 use adit_testkit::der::{self, context, explicit, oid, sequence, tlv};
+use adit_testkit::mutate;
 use adit_testkit::pki::{self, Authority, Key, Template};
 use adit_testkit::rng::SeededRng;
 
@@ -108,6 +111,127 @@ fn a_request_has_the_form_of_rfc_2986() {
     let algorithm = sequence(&[&oid("1.2.840.10045.4.3.2")]);
     let whole = sequence(&[&expected, &algorithm, &der::bit_string(&[1, 2, 3])]);
     assert_eq!(unsigned.finish(&[1, 2, 3]), whole);
+}
+
+/// A request of `template` that `key` signed.
+fn signed_request(template: &CertificateTemplate, key: &Key, scheme: SignatureScheme) -> Vec<u8> {
+    let unsigned = template.request(&key.spki, scheme).unwrap();
+    let signing = PROVIDERS[1].keys.load_pkcs8(key.pkcs8()).unwrap();
+    let mut rng = SeededRng::new(1);
+    unsigned.finish(&signing.sign(scheme, unsigned.as_bytes(), &mut rng).unwrap())
+}
+
+//= RFC 2986 section 3
+#[test]
+fn a_request_proves_possession_of_its_key() {
+    let keys = keys();
+    for (key, scheme) in &keys {
+        let der = signed_request(&template(), key, *scheme);
+        let request = CertificateRequest::from_der(&der).unwrap();
+        assert_eq!(request.as_der(), der);
+        assert_eq!(request.subject().to_string(), "CN=vpn.example,O=Größe & Söhne,C=DE");
+        let names = "email:admin@vpn.example DNS:vpn.example IP:192.0.2.9 IP:2001:db8::9";
+        assert_eq!(request.alt_names().join(" "), names);
+        // A reader that is not ours finds the same.
+        let theirs = x509_cert::request::CertReq::from_der(&der).unwrap();
+        assert_eq!(theirs.info.public_key.to_der().unwrap(), request.subject_public_key_info());
+        for provider in PROVIDERS {
+            assert_eq!(request.verify(provider), Ok(()), "{scheme:?} by {}", provider.name);
+        }
+    }
+    // Signed by another key than the one that it names.
+    let (ours, scheme) = &keys[0];
+    let stranger = Key::p256(&mut SeededRng::new(77));
+    let unsigned = template().request(&ours.spki, *scheme).unwrap();
+    let signing = PROVIDERS[1].keys.load_pkcs8(stranger.pkcs8()).unwrap();
+    let mut rng = SeededRng::new(1);
+    let der = unsigned.finish(&signing.sign(*scheme, unsigned.as_bytes(), &mut rng).unwrap());
+    let request = CertificateRequest::from_der(&der).unwrap();
+    assert_eq!(request.verify(PROVIDERS[0]), Err(Reason::BadSignature));
+}
+
+#[test]
+fn a_bent_request_never_verifies() {
+    let (key, scheme) = &keys()[1];
+    let valid = signed_request(&template(), key, *scheme);
+    let mut fields = std::collections::BTreeSet::new();
+    mutate::all(
+        &valid,
+        &mutate::der_lengths(&valid),
+        8,
+        |input| match CertificateRequest::from_der(input) {
+            Ok(request) if input != valid => {
+                assert!(request.verify(PROVIDERS[0]).is_err(), "{input:02x?}");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                assert!(error.offset <= input.len(), "{error}");
+                fields.insert(error.field);
+            }
+        },
+    );
+    let expected = [
+        "CertificationRequest",
+        "attributes",
+        "certificationRequestInfo",
+        "signature",
+        "signatureAlgorithm",
+        "subject",
+        "subjectPKInfo",
+        "version",
+    ];
+    assert_eq!(Vec::from_iter(fields), expected);
+}
+
+#[test]
+fn an_issued_certificate_is_held_against_its_request() {
+    let (key, scheme) = &keys()[0];
+    let asked = CertificateTemplate {
+        subject: vec![("CN".into(), "vpn.example".into())],
+        dns: vec!["vpn.example".into(), "www.vpn.example".into()],
+        server: true,
+        ..CertificateTemplate::default()
+    };
+    let der = signed_request(&asked, key, *scheme);
+    let request = CertificateRequest::from_der(&der).unwrap();
+    let mut root = Authority::root("Root", Key::p256(&mut SeededRng::new(9)));
+    let mut issue = |template: &Template, key: &Key| root.issue(template, key.clone()).certificate;
+    let answer = |der: &[u8]| request.differences(&Certificate::from_der(der).unwrap());
+
+    let faithful = Template {
+        dns: vec!["vpn.example".into(), "www.vpn.example".into()],
+        extended_key_usage: vec![pki::purpose::SERVER_AUTH, pki::purpose::IPSEC_IKE],
+        key_usage: Some(pki::usage::DIGITAL_SIGNATURE),
+        ..Template::bare("vpn.example")
+    };
+    assert_eq!(answer(&issue(&faithful, key)), Some(vec![]));
+    // Another key is another request, whatever the names.
+    let other = Key::p256(&mut SeededRng::new(10));
+    assert_eq!(answer(&issue(&faithful, &other)), None);
+    let own_mind = Template {
+        dns: vec!["vpn.example".into(), "mail.vpn.example".into()],
+        extended_key_usage: vec![pki::purpose::SERVER_AUTH, pki::purpose::CLIENT_AUTH],
+        ..Template::bare("VPN Gateway 7")
+    };
+    let changes = answer(&issue(&own_mind, key)).unwrap();
+    assert_eq!(
+        changes,
+        [
+            Difference::Subject {
+                requested: "CN=vpn.example".into(),
+                issued: "CN=VPN Gateway 7".into()
+            },
+            Difference::NameMissing("DNS:www.vpn.example".into()),
+            Difference::NameAdded("DNS:mail.vpn.example".into()),
+            Difference::PurposeMissing(pki::purpose::IPSEC_IKE.into()),
+            Difference::PurposeAdded(pki::purpose::CLIENT_AUTH.into()),
+        ]
+    );
+    assert_eq!(changes[1].to_string(), "alternative name DNS:www.vpn.example is missing");
+    // An answer to the request that is still in memory.
+    let unsigned = asked.request(&key.spki, *scheme).unwrap();
+    let issued = issue(&faithful, key);
+    assert!(unsigned.is_answered_by(&Certificate::from_der(&issued).unwrap()));
 }
 
 #[test]

@@ -52,6 +52,43 @@ impl Field {
     }
 }
 
+/// Every length field of a DER encoding, those of what octet and bit strings wrap included.
+pub fn der_lengths(der: &[u8]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    der_walk(der, 0, &mut fields);
+    fields
+}
+
+fn der_walk(der: &[u8], base: usize, fields: &mut Vec<Field>) -> bool {
+    let mut at = 0;
+    while let [tag, first, ..] = der[at..] {
+        let (width, len) = match first {
+            0..=0x7f => (0, usize::from(first)),
+            0x81..=0x84 => {
+                let width = usize::from(first & 0x7f);
+                let Some(bytes) = der.get(at + 2..at + 2 + width) else { return false };
+                (width, bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
+            }
+            _ => return false,
+        };
+        let start = at + 2 + width;
+        let Some(content) = der.get(start..start + len) else { return false };
+        fields.push(Field::u8(base + at + 1));
+        if width > 0 {
+            fields.push(Field { offset: base + at + 2, width });
+        }
+        let nested = fields.len();
+        let skip = usize::from(tag == 0x03);
+        let wraps = tag & 0x20 != 0 || matches!(tag, 0x03 | 0x04);
+        if wraps && content.len() > skip && !der_walk(&content[skip..], base + start + skip, fields)
+        {
+            fields.truncate(nested);
+        }
+        at = start + len;
+    }
+    at == der.len()
+}
+
 /// `valid` cut off after each of its bytes but the last, the empty string first.
 pub fn truncations(valid: &[u8]) -> impl Iterator<Item = &[u8]> {
     (0..valid.len()).map(|len| &valid[..len])
