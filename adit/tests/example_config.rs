@@ -16,6 +16,8 @@ use adit::{ClientProof, GatewayProof};
 use adit_ikev2::Identity;
 use adit_platform::kex::KexAlgorithm;
 use adit_platform::simd::PROVIDER;
+use adit_testkit::pki::{Authority, Key, Template};
+use adit_testkit::rng::SeededRng;
 use common::file::File;
 
 const CLIENT: &str = r#"
@@ -187,4 +189,30 @@ fn a_wrong_gateway_is_refused_with_line_and_reason() {
     let id = "id = \"gw.lab.test\"";
     r(id, &format!("{id}\nkey = \"a.key\""), "needs its `certificate`");
     r(id, &format!("{id}\ncertificate = \"a.pem\""), "needs its `key`");
+}
+
+#[test]
+fn a_crl_of_an_intermediate_is_taken_with_its_certificate() {
+    let directory = std::env::temp_dir().join(format!("adit-config-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = |name: &str, content: &[u8]| {
+        let path = directory.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let mut rng = SeededRng::new(1);
+    let mut root = Authority::root("Root", Key::p256(&mut rng));
+    let mut sub = root.intermediate(&Template::ca("Sub"), Key::p256(&mut rng));
+    let crl = path("sub.crl", &sub.crl(&[7]));
+    let (ca, sub) = (path("root.der", &root.certificate), path("sub.der", &sub.certificate));
+
+    let trust = format!("ca = [{ca:?}]\ncrl = [{crl:?}]");
+    let gateway_psk = "id = \"gw.lab.test\"\npsk = \"shared\"";
+    let with = |trust: &str| CLIENT.replace(gateway_psk, &format!("id = \"gw.lab.test\"\n{trust}"));
+    let error = client(&with(&trust)).err().expect("nobody signed this CRL");
+    assert!(error.contains("sub.crl"), "{error}");
+    let settings = client(&with(&format!("{trust}\nintermediates = [{sub:?}]"))).unwrap();
+    let GatewayProof::Certificate(trust) = settings.config.gateway_proof else { panic!() };
+    assert_eq!(trust.crls.iter().map(|crl| crl.len()).sum::<usize>(), 1);
+    std::fs::remove_dir_all(directory).unwrap();
 }

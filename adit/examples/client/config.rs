@@ -45,6 +45,8 @@ struct Gateway {
     id: Spanned<String>,
     ca: Option<Vec<Spanned<String>>>,
     #[serde(default)]
+    intermediates: Vec<Spanned<String>>,
+    #[serde(default)]
     crl: Vec<Spanned<String>>,
     revocation: Option<Spanned<String>>,
     fetch_crls: Option<bool>,
@@ -139,6 +141,7 @@ fn gateway_proof(
         (Some(ca), None) => {
             let authorities = Authorities {
                 ca,
+                intermediates: std::mem::take(&mut gateway.intermediates),
                 crl: std::mem::take(&mut gateway.crl),
                 revocation: gateway.revocation.take(),
                 fetch_crls: gateway.fetch_crls,

@@ -14,6 +14,8 @@ use super::file::{ConfigError, File};
 pub(crate) struct Authorities {
     pub(crate) ca: Vec<Spanned<String>>,
     #[serde(default)]
+    pub(crate) intermediates: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(crate) crl: Vec<Spanned<String>>,
     pub(crate) revocation: Option<Spanned<String>>,
     pub(crate) fetch_crls: Option<bool>,
@@ -40,6 +42,11 @@ impl Authorities {
                     TrustAnchor::from_der(der).map_err(|error| file.error(name.span(), error))?;
                 anchor.revocation = revocation;
                 verifier.add_anchor(anchor);
+            }
+        }
+        for name in &self.intermediates {
+            for der in blocks(file, name, "CERTIFICATE")? {
+                verifier.add_intermediate(der).map_err(|error| file.error(name.span(), error))?;
             }
         }
         let mut crls = CrlStore::new();
