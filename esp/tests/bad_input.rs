@@ -3,7 +3,7 @@
 
 mod common;
 
-use adit_esp::encap::{UdpPayload, UdpPayloadMut};
+use adit_esp::encap::{Payload, PayloadMut};
 use adit_esp::ip::{IpError, IpPacket, IpProblem};
 use adit_esp::selector::{Selectors, TrafficSelector};
 use adit_esp::{Fault, Inbound, InboundStats, Mode, NextHeader, OpenError, Spi};
@@ -271,24 +271,24 @@ fn the_inner_parser_survives_everything() {
 //= RFC 3948 section 2
 #[test]
 fn datagrams_are_told_apart() {
-    let cases: [(&[u8], UdpPayload<'_>); 8] = [
-        (&[], UdpPayload::Invalid),
-        (&[0xff], UdpPayload::Keepalive),
-        (&[0xfe], UdpPayload::Invalid),
-        (&[0xff; 3], UdpPayload::Invalid),
-        (&[0; 3], UdpPayload::Invalid),
-        (&[0; 4], UdpPayload::Ike(&[])),
-        (&[0, 0, 0, 0, 1], UdpPayload::Ike(&[1])),
-        (&[0xff; 4], UdpPayload::Esp(&[0xff; 4])),
+    let cases: [(&[u8], Payload<'_>); 8] = [
+        (&[], Payload::Invalid),
+        (&[0xff], Payload::Keepalive),
+        (&[0xfe], Payload::Invalid),
+        (&[0xff; 3], Payload::Invalid),
+        (&[0; 3], Payload::Invalid),
+        (&[0; 4], Payload::Ike(&[])),
+        (&[0, 0, 0, 0, 1], Payload::Ike(&[1])),
+        (&[0xff; 4], Payload::Esp(&[0xff; 4])),
     ];
     for (datagram, expected) in cases {
-        assert_eq!(UdpPayload::classify(datagram), expected);
+        assert_eq!(Payload::classify(datagram), expected);
         let mut buf = datagram.to_vec();
-        let same = match (UdpPayloadMut::classify(&mut buf), expected) {
-            (UdpPayloadMut::Ike(a), UdpPayload::Ike(b))
-            | (UdpPayloadMut::Esp(a), UdpPayload::Esp(b)) => a == b,
-            (UdpPayloadMut::Keepalive, UdpPayload::Keepalive)
-            | (UdpPayloadMut::Invalid, UdpPayload::Invalid) => true,
+        let same = match (PayloadMut::classify(&mut buf), expected) {
+            (PayloadMut::Ike(a), Payload::Ike(b))
+            | (PayloadMut::Esp(a), Payload::Esp(b)) => a == b,
+            (PayloadMut::Keepalive, Payload::Keepalive)
+            | (PayloadMut::Invalid, Payload::Invalid) => true,
             _ => false,
         };
         assert!(same, "{datagram:?}");
