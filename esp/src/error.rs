@@ -49,6 +49,8 @@ pub enum SetupError {
     /// Traffic flow confidentiality padding needs tunnel mode: only there does the inner packet say
     /// where it ends. RFC 4303 section 2.7.
     PaddingNeedsTunnel,
+    /// Checksums are repaired in transport mode; in tunnel mode the inner packet comes as it was sent.
+    RepairNeedsTransport,
     /// Extended sequence numbers need the replay window to find their high half: RFC 4303 section 3.3.3.
     ExtendedNeedsWindow,
 }
@@ -77,6 +79,9 @@ impl fmt::Display for SetupError {
             Self::Random => f.write_str("the host's random source failed"),
             Self::PaddingNeedsTunnel => {
                 f.write_str("traffic flow confidentiality padding needs tunnel mode")
+            }
+            Self::RepairNeedsTransport => {
+                f.write_str("checksums are repaired in transport mode only")
             }
             Self::ExtendedNeedsWindow => {
                 f.write_str("extended sequence numbers need the replay window")
@@ -215,6 +220,11 @@ pub enum OpenError {
         /// The full sequence number that was assumed.
         sequence: u64,
     },
+    /// A fragment of an ESP packet, which has to be reassembled first: RFC 4303 section 3.4.1.
+    Fragment {
+        /// Its SPI, if this is the fragment that has it.
+        spi: Option<Spi>,
+    },
     /// The SA's hard lifetime is over.
     Expired,
     /// The padding length leads out of the packet, or the padding is not 1, 2, 3, …: RFC 4303 section 2.4.
@@ -243,7 +253,9 @@ impl OpenError {
     /// Whose fault it is.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Truncated { .. } | Self::Misaligned { .. } => Fault::Malformed,
+            Self::Truncated { .. } | Self::Misaligned { .. } | Self::Fragment { .. } => {
+                Fault::Malformed
+            }
             Self::Expired => Fault::Policy,
             Self::WrongSpi { .. }
             | Self::TooOld { .. }
@@ -274,6 +286,10 @@ impl fmt::Display for OpenError {
             Self::Authentication { spi, sequence } => {
                 write!(f, "integrity check failed: SPI {spi}, sequence number {sequence}")
             }
+            Self::Fragment { spi: Some(spi) } => {
+                write!(f, "first fragment of a packet of SPI {spi}")
+            }
+            Self::Fragment { spi: None } => f.write_str("later fragment of an ESP packet"),
             Self::Expired => f.write_str("the SA's lifetime is over"),
             Self::Padding { offset } => write!(f, "bad padding at offset {offset}"),
             Self::Inner(InnerError { start, error }) => {

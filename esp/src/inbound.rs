@@ -87,6 +87,7 @@ impl Inbound {
                 sizes: Sizes::of(config.suite),
                 protection: Protection::new(config.suite, keys, provider)?,
                 selectors: None,
+                checksum_repair: None,
             },
             received: Received {
                 window: Window::new(WindowSize::default()),

@@ -51,17 +51,27 @@ pub enum Fragment {
     /// The first fragment, with the upper protocol's header.
     First,
     /// Another fragment, without it.
-    Later,
+    Later {
+        /// Where in the datagram it begins, in bytes; a multiple of 8.
+        offset: u16,
+    },
 }
 
 impl Fragment {
     #[inline]
+    /// From the header's fields: the offset in units of 8 bytes, 13 bits of it.
     fn new(offset: u16, more: bool) -> Self {
         match (offset, more) {
             (0, false) => Self::Whole,
             (0, true) => Self::First,
-            _ => Self::Later,
+            _ => Self::Later { offset: offset << 3 },
         }
+    }
+
+    /// True for a fragment that is not the first, and so shows nothing of the upper protocol.
+    #[inline]
+    pub const fn is_later(self) -> bool {
+        matches!(self, Self::Later { .. })
     }
 }
 
@@ -155,11 +165,7 @@ impl IpPacket {
             source: address(8),
             destination: address(24),
             protocol: chain.protocol,
-            upper: Upper::read(
-                chain.protocol,
-                &packet[chain.at..],
-                chain.fragment == Fragment::Later,
-            ),
+            upper: Upper::read(chain.protocol, &packet[chain.at..], chain.fragment.is_later()),
             total_len,
             header_len: chain.at,
             traffic_class: header[0] << 4 | header[1] >> 4,
@@ -241,7 +247,7 @@ impl Chain {
             }
             chain.protocol = NextHeader(header[0]);
             chain.at += len;
-            if chain.fragment == Fragment::Later {
+            if chain.fragment.is_later() {
                 // What follows is the middle of something, not a header.
                 return Ok(chain);
             }
@@ -253,41 +259,6 @@ impl Chain {
             .get(self.at + 1)
             .map(|len| usize::from(*len))
             .ok_or(IpError { offset: self.at, problem: IpProblem::Truncated })
-    }
-}
-
-/// The Internet checksum over the concatenation of `parts`, each but the last of even length: RFC 1071.
-pub(crate) fn internet_checksum(parts: &[&[u8]]) -> u16 {
-    let mut sum = 0_u64;
-    for part in parts {
-        let (words, odd) = part.as_chunks::<2>();
-        sum += words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum::<u64>();
-        sum += odd.first().map_or(0, |byte| u64::from(*byte) << 8);
-    }
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    !(sum as u16)
-}
-
-/// Changes the traffic class of an IP packet that was parsed before, and IPv4's checksum with it.
-pub(crate) fn set_traffic_class(packet: &mut [u8], class: u8) {
-    match packet {
-        [first, second, ..] if *first >> 4 == 6 => {
-            *first = 0x60 | class >> 4;
-            *second = class << 4 | *second & 0x0f;
-        }
-        [_, old, _, _, _, _, _, _, _, _, high, low, ..] => {
-            //= RFC 1624 section 3: HC' = ~(~HC + ~m + m')
-            let checksum = u16::from_be_bytes([*high, *low]);
-            let mut sum = u32::from(!checksum) + u32::from(!u16::from(*old)) + u32::from(class);
-            while sum > 0xffff {
-                sum = (sum >> 16) + (sum & 0xffff);
-            }
-            *old = class;
-            [*high, *low] = (!(sum as u16)).to_be_bytes();
-        }
-        _ => {}
     }
 }
 

@@ -13,8 +13,10 @@
 //! | [`sad`] | the SAs of a core, found by SPI, with their succession by rekeying |
 //! | [`spd`] | which packets are protected, bypassed or discarded |
 //! | [`batch`] | many packets in one call, one SA for many threads |
-//! | [`outer`], [`pmtu`] | outer headers, ECN, and what senders of too big packets are told |
-//! | [`encap`] | ESP and IKE on UDP port 4500 |
+//! | [`outer`] | outer headers, DSCP and ECN |
+//! | [`pmtu`], [`fragment`] | packets that are too long for the path |
+//! | [`encap`] | ESP and IKE on UDP port 4500, or in a TCP stream |
+//! | [`nat`] | checksums that a NAT has made wrong in transport mode |
 //! | [`keylog`] | keys for Wireshark, for debugging |
 //!
 //! Features: `std` adds [`batch`]'s `SharedInbound`; `bytes` adds forms of seal and open that take the
@@ -29,13 +31,16 @@ extern crate std;
 pub mod batch;
 #[cfg(feature = "bytes")]
 mod bytes;
+mod checksum;
 pub mod config;
 pub mod encap;
 pub mod error;
+pub mod fragment;
 pub mod inbound;
 pub mod ip;
 pub mod keylog;
 pub mod lifetime;
+pub mod nat;
 mod opener;
 pub mod outbound;
 pub mod outer;

@@ -6,6 +6,7 @@ use crate::config::Mode;
 use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
 use crate::ip::{IpError, IpPacket};
+use crate::nat::ChecksumRepair;
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes};
 use crate::selector::Selectors;
@@ -19,6 +20,8 @@ pub(crate) struct Opener {
     pub(crate) sizes: Sizes,
     pub(crate) protection: Protection,
     pub(crate) selectors: Option<Selectors>,
+    /// Transport mode behind a NAT: what is done about the checksums inside.
+    pub(crate) checksum_repair: Option<ChecksumRepair>,
 }
 
 impl Opener {

@@ -5,9 +5,11 @@ use core::fmt;
 use core::net::IpAddr;
 use core::ops::Range;
 
+use crate::checksum::{internet_checksum, updated};
 use crate::error::SealError;
-use crate::ip::{IpPacket, internet_checksum, set_traffic_class};
+use crate::ip::IpPacket;
 use crate::packet::NextHeader;
+use crate::pmtu::MIN_MTU_V6;
 
 /// How the header around an ESP packet is built.
 ///
@@ -67,7 +69,9 @@ pub enum EcnMode {
 /// Where the outer IPv4 header's DF bit comes from: RFC 4301 section 8.1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DontFragment {
-    /// From the inner header.
+    /// From the inner header. IPv6 has no such bit and is never fragmented on its way: it counts as set
+    /// for packets of more than 1,280 bytes, whose sender can be told to send smaller ones, and as clear
+    /// for the others (RFC 4213 section 3.2.2).
     Copy,
     /// Always set.
     Set,
@@ -130,6 +134,7 @@ impl OuterHeader {
                 let header: &mut [u8; 20] = packet.first_chunk_mut().ok_or(out_of_bounds)?;
                 let total = u16::try_from(total).map_err(|_| too_long)?;
                 let dont_fragment = match self.dont_fragment {
+                    DontFragment::Copy if inner.source.is_ipv6() => inner.total_len > MIN_MTU_V6,
                     DontFragment::Copy => inner.dont_fragment,
                     DontFragment::Set => true,
                     DontFragment::Clear => false,
@@ -239,6 +244,23 @@ pub fn decapsulate_ecn(inner: &mut [u8], outer: u8) -> Result<(), Congested> {
         set_traffic_class(inner, class & !ECN | ecn);
     }
     Ok(())
+}
+
+/// Changes the traffic class of an IP packet that was parsed before, and IPv4's checksum with it.
+fn set_traffic_class(packet: &mut [u8], class: u8) {
+    match packet {
+        [first, second, ..] if *first >> 4 == 6 => {
+            *first = 0x60 | class >> 4;
+            *second = class << 4 | *second & 0x0f;
+        }
+        [first, old, _, _, _, _, _, _, _, _, high, low, ..] => {
+            let checksum =
+                updated(u16::from_be_bytes([*high, *low]), &[*first, *old], &[*first, class]);
+            *old = class;
+            [*high, *low] = checksum.to_be_bytes();
+        }
+        _ => {}
+    }
 }
 
 /// A packet whose sender does not use ECN met congestion in the tunnel, and must be dropped: RFC 6040

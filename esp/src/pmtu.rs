@@ -4,39 +4,54 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::ip::{Fragment, IpPacket, internet_checksum};
+use crate::checksum::internet_checksum;
+use crate::ip::IpPacket;
 use crate::packet::NextHeader;
 
 /// The least MTU that an IPv6 link has, and so the least that its senders are told: RFC 8200 section 5.
-const MIN_MTU_V6: usize = 1280;
+pub(crate) const MIN_MTU_V6: usize = 1280;
 /// The least MTU of an IPv4 link: RFC 791.
 const MIN_MTU_V4: usize = 68;
 
-/// What is to become of an inner packet, given the longest that the tunnel can carry whole.
+/// Where packets that are too long for the path, and may be fragmented, are: RFC 4301 section 8.2.1.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fragmentation {
+    /// Before they are sealed: each fragment is an ESP packet of its own that the path carries whole, and
+    /// it is the inner packet's receiver that reassembles. Nobody on the path has to keep fragments.
+    Inner,
+    /// After: the packet is sealed whole, and the peer's IP stack reassembles the ESP packet before it is
+    /// opened (RFC 4303 section 3.4.1).
+    Outer,
+}
+
+/// What is to become of an inner packet, given the longest that the path carries in one piece.
 ///
 /// ```
 /// use adit_esp::ip::IpPacket;
-/// use adit_esp::pmtu::Passage;
+/// use adit_esp::pmtu::{Fragmentation, Passage};
 ///
 /// let mut packet = vec![0; 1500];
 /// packet[..20].copy_from_slice(&[
 ///     0x45, 0, 5, 220, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
 /// ]);
 /// let headers = IpPacket::parse(&packet)?;
-/// assert_eq!(Passage::of(&headers, 1500), Passage::Fits);
-/// assert_eq!(Passage::of(&headers, 1400), Passage::TooBig { mtu: 1400 });
+/// assert_eq!(Passage::of(&headers, 1500, Fragmentation::Inner), Passage::Fits);
+/// assert_eq!(Passage::of(&headers, 1400, Fragmentation::Inner), Passage::TooBig { mtu: 1400 });
 /// # Ok::<(), adit_esp::ip::IpError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Passage {
     /// Seal it.
     Fits,
-    /// It may be fragmented: before it is sealed, into IPv4 fragments of at most this length, or after,
-    /// as policy says.
-    Fragment {
-        /// The longest inner packet, in bytes.
+    /// Fragment it before it is sealed:
+    /// [`Fragments::of_inner`](crate::fragment::Fragments::of_inner).
+    FragmentInner {
+        /// The longest fragment, in bytes.
         mtu: usize,
     },
+    /// Seal it, and fragment the packet around it:
+    /// [`Fragments::of_outer`](crate::fragment::Fragments::of_outer).
+    FragmentOuter,
     /// Drop it, and tell its sender: [`too_big`].
     TooBig {
         /// The longest inner packet, in bytes, as its sender is to be told.
@@ -48,17 +63,18 @@ impl Passage {
     /// Decides for a packet, by `mtu`, the longest inner packet in bytes:
     /// [`Outbound::max_payload`](crate::Outbound::max_payload) of what the path carries.
     ///
-    /// An IPv6 packet up to 1,280 bytes is never too big, because no sender has to make smaller ones: it
-    /// fits, and it is the ESP packet around it that must be fragmented.
-    pub fn of(packet: &IpPacket, mtu: usize) -> Self {
-        let is_v6 = packet.source.is_ipv6();
-        let mtu = mtu.max(if is_v6 { MIN_MTU_V6 } else { MIN_MTU_V4 });
+    /// A packet that no link needs to refuse (IPv6 up to 1,280 bytes, IPv4 up to 68) is never too big,
+    /// because no sender has to make smaller ones: what is fragmented is the packet around it.
+    pub fn of(packet: &IpPacket, mtu: usize, fragmentation: Fragmentation) -> Self {
         if packet.total_len <= mtu {
-            Self::Fits
-        } else if packet.dont_fragment {
-            Self::TooBig { mtu }
-        } else {
-            Self::Fragment { mtu }
+            return Self::Fits;
+        }
+        let mtu = mtu.max(if packet.source.is_ipv6() { MIN_MTU_V6 } else { MIN_MTU_V4 });
+        match fragmentation {
+            _ if packet.total_len <= mtu => Self::FragmentOuter,
+            _ if packet.dont_fragment => Self::TooBig { mtu },
+            Fragmentation::Inner => Self::FragmentInner { mtu },
+            Fragmentation::Outer => Self::FragmentOuter,
         }
     }
 }
@@ -141,5 +157,5 @@ fn may_be_answered(packet: &[u8], headers: &IpPacket) -> bool {
         NextHeader::ICMPV6 => packet.get(headers.header_len).is_none_or(|kind| *kind < 128),
         _ => false,
     };
-    from_one && to_one && !is_error && headers.fragment != Fragment::Later
+    from_one && to_one && !is_error && !headers.fragment.is_later()
 }

@@ -33,6 +33,8 @@ pub struct InboundStats {
     pub dummies: u64,
     /// Too short, or not aligned, to be a packet of this suite.
     pub malformed: u64,
+    /// Fragments of ESP packets: RFC 4303 section 3.4.1.
+    pub fragments: u64,
     /// Packets of another SA.
     pub wrong_spi: u64,
     /// Before the replay window.
@@ -56,6 +58,7 @@ impl InboundStats {
     pub(crate) fn reason(&mut self, error: &OpenError) -> &mut u64 {
         match error {
             OpenError::Truncated { .. } | OpenError::Misaligned { .. } => &mut self.malformed,
+            OpenError::Fragment { .. } => &mut self.fragments,
             OpenError::WrongSpi { .. } => &mut self.wrong_spi,
             OpenError::TooOld { .. } => &mut self.too_old,
             OpenError::Replayed { .. } => &mut self.replayed,
@@ -82,5 +85,5 @@ macro_rules! add_counters {
 }
 
 add_counters!(OutboundStats: packets bytes misuse exhausted expired);
-add_counters!(InboundStats: packets bytes dummies malformed wrong_spi too_old replayed
+add_counters!(InboundStats: packets bytes dummies malformed fragments wrong_spi too_old replayed
     authentication expired padding inner selectors);

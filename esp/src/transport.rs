@@ -3,12 +3,13 @@
 
 use core::ops::Range;
 
+use crate::checksum::internet_checksum;
 use crate::config::Mode;
 use crate::error::{InnerError, OpenError, SealError};
 use crate::inbound::{Inbound, Opened};
-use crate::ip::{Fragment, IpError, IpPacket, IpProblem, internet_checksum};
+use crate::ip::{Fragment, IpError, IpPacket, IpProblem};
 use crate::outbound::Outbound;
-use crate::packet::NextHeader;
+use crate::packet::{NextHeader, Spi};
 
 impl Outbound {
     /// Seals what the IP packet at `packet` in `buf` carries, in place, on a transport-mode SA. Says where
@@ -58,24 +59,24 @@ impl Inbound {
     /// Opens the ESP packet in the IP packet `packet`, in place, on a transport-mode SA. The payload's
     /// range is that of the IP packet that the peer's stack sent, header included.
     ///
-    /// Where a NAT has changed the addresses, the checksum of TCP or UDP inside is wrong; RFC 3948 section
-    /// 3.1.2 says how a host goes about that.
+    /// Where a NAT has changed the addresses, the checksum of TCP or UDP inside is wrong:
+    /// [`Self::with_checksum_repair`] has it put right.
     ///
     /// # Errors
-    /// [`OpenError::Inner`] with offset 0 if `packet` is not a whole IP packet that carries ESP, a fragment
-    /// included (RFC 4303 section 3.4.1). Otherwise as [`Self::open`], offsets counted from the SPI on.
+    /// [`OpenError::Inner`] with offset 0 if `packet` is not a whole IP packet, and
+    /// [`OpenError::Fragment`] if it is a fragment; the host has to reassemble. Otherwise as [`Self::open`],
+    /// offsets counted from the SPI on.
     pub fn open_transport(&mut self, packet: &mut [u8]) -> Result<Opened, OpenError> {
-        let not_esp = |error| OpenError::Inner(InnerError { start: 0, error });
-        let headers = IpPacket::parse(packet).map_err(not_esp)?;
-        if headers.fragment != Fragment::Whole {
-            return Err(not_esp(IpError { offset: 0, problem: IpProblem::Fragment }));
-        }
-        if headers.protocol != NextHeader::ESP || self.mode() != Mode::Transport {
-            return Err(OpenError::UnexpectedNextHeader(headers.protocol));
-        }
+        let headers = match self.outer_headers(packet) {
+            Ok(headers) => headers,
+            Err(error) => {
+                let refused = Err(error);
+                self.received.count(&refused);
+                return refused;
+            }
+        };
         let mut ip = [0; MAX_HEADER_LEN];
-        let too_long = IpError { offset: MAX_HEADER_LEN, problem: IpProblem::HeaderTooLong };
-        let ip = ip.get_mut(..headers.header_len).ok_or(not_esp(too_long))?;
+        let ip = &mut ip[..headers.header_len];
         ip.copy_from_slice(&packet[..headers.header_len]);
 
         let mut opened = self.open(&mut packet[headers.header_len..headers.total_len])?;
@@ -88,8 +89,31 @@ impl Inbound {
         // Shorter than what came in, so that the length field holds it.
         rewrite(ip, opened.next_header, end - start);
         packet[start..start + ip.len()].copy_from_slice(ip);
+        if let Some(repair) = &self.opener.checksum_repair {
+            // What is no proper packet has no checksum either; the stack above it will see.
+            let _ = repair.apply(&mut packet[start..end]);
+        }
         opened.payload = start..end;
         Ok(opened)
+    }
+
+    /// The IP header of a packet that can be opened, no longer than [`MAX_HEADER_LEN`].
+    fn outer_headers(&self, packet: &[u8]) -> Result<IpPacket, OpenError> {
+        let inner = |error| OpenError::Inner(InnerError { start: 0, error });
+        let headers = IpPacket::parse(packet).map_err(inner)?;
+        //= RFC 4303 section 3.4.1: a fragment MUST be discarded.
+        if headers.fragment != Fragment::Whole {
+            let spi = packet.get(headers.header_len..).and_then(Spi::of_packet);
+            return Err(OpenError::Fragment { spi: spi.filter(|_| !headers.fragment.is_later()) });
+        }
+        if headers.protocol != NextHeader::ESP || self.mode() != Mode::Transport {
+            return Err(OpenError::UnexpectedNextHeader(headers.protocol));
+        }
+        if headers.header_len > MAX_HEADER_LEN {
+            let problem = IpProblem::HeaderTooLong;
+            return Err(inner(IpError { offset: MAX_HEADER_LEN, problem }));
+        }
+        Ok(headers)
     }
 }
 

@@ -285,8 +285,7 @@ fn datagrams_are_told_apart() {
         assert_eq!(Payload::classify(datagram), expected);
         let mut buf = datagram.to_vec();
         let same = match (PayloadMut::classify(&mut buf), expected) {
-            (PayloadMut::Ike(a), Payload::Ike(b))
-            | (PayloadMut::Esp(a), Payload::Esp(b)) => a == b,
+            (PayloadMut::Ike(a), Payload::Ike(b)) | (PayloadMut::Esp(a), Payload::Esp(b)) => a == b,
             (PayloadMut::Keepalive, Payload::Keepalive)
             | (PayloadMut::Invalid, Payload::Invalid) => true,
             _ => false,

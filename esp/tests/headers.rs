@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use adit_esp::SealError;
 use adit_esp::ip::IpPacket;
 use adit_esp::outer::{Congested, DontFragment, Dscp, EcnMode, OuterHeader, decapsulate_ecn};
-use adit_esp::pmtu::{Passage, too_big};
+use adit_esp::pmtu::{Fragmentation, Passage, too_big};
 use common::{ipv4, ipv6};
 
 const V4: [IpAddr; 2] =
@@ -172,15 +172,20 @@ fn congestion_passes_into_the_inner_packet() {
 #[test]
 fn what_does_not_fit_is_fragmented_or_reported() {
     let mut fragmentable = ipv4(1000);
-    let parse = |packet: &[u8]| IpPacket::parse(packet).unwrap();
-    assert_eq!(Passage::of(&parse(&fragmentable), 1000), Passage::Fits);
-    assert_eq!(Passage::of(&parse(&fragmentable), 999), Passage::Fragment { mtu: 999 });
+    let passage = |packet: &[u8], mtu| {
+        let packet = IpPacket::parse(packet).unwrap();
+        [Fragmentation::Inner, Fragmentation::Outer].map(|policy| Passage::of(&packet, mtu, policy))
+    };
+    assert_eq!(passage(&fragmentable, 1000), [Passage::Fits; 2]);
+    let by_policy = [Passage::FragmentInner { mtu: 999 }, Passage::FragmentOuter];
+    assert_eq!(passage(&fragmentable, 999), by_policy);
     fragmentable[6] = 0x40;
-    assert_eq!(Passage::of(&parse(&fragmentable), 999), Passage::TooBig { mtu: 999 });
-    assert_eq!(Passage::of(&parse(&fragmentable), 0), Passage::TooBig { mtu: 68 });
-    assert_eq!(Passage::of(&parse(&ipv6(1400)), 1399), Passage::TooBig { mtu: 1399 });
-    assert_eq!(Passage::of(&parse(&ipv6(1280)), 1000), Passage::Fits);
-    assert_eq!(Passage::of(&parse(&ipv6(1281)), 1000), Passage::TooBig { mtu: 1280 });
+    assert_eq!(passage(&fragmentable, 999), [Passage::TooBig { mtu: 999 }; 2]);
+    assert_eq!(passage(&fragmentable, 0), [Passage::TooBig { mtu: 68 }; 2]);
+    assert_eq!(passage(&ipv4(68), 67), [Passage::FragmentOuter; 2]);
+    assert_eq!(passage(&ipv6(1400), 1399), [Passage::TooBig { mtu: 1399 }; 2]);
+    assert_eq!(passage(&ipv6(1280), 1000), [Passage::FragmentOuter; 2]);
+    assert_eq!(passage(&ipv6(1281), 1000), [Passage::TooBig { mtu: 1280 }; 2]);
 }
 
 //= RFC 1191 section 4, RFC 4443 section 3.2

@@ -114,7 +114,10 @@ fn nothing_comes_before_the_prefix() {
     }
     let mut waiting = Decoder::responder(100);
     assert_eq!(decode(&mut waiting, &STREAM_PREFIX[..5], &[9]), Ok(vec![]));
-    assert_eq!(decode(&mut waiting, &[&b"P"[..], &framed(b"esp!")].concat(), &[9]).unwrap().len(), 1);
+    assert_eq!(
+        decode(&mut waiting, &[&b"P"[..], &framed(b"esp!")].concat(), &[9]).unwrap().len(),
+        1
+    );
     // The other direction has none: there it is a length of 0x494b.
     let error = decode(&mut Decoder::originator(100), &STREAM_PREFIX, &[9]).unwrap_err();
     assert_eq!(error, StreamError { offset: 0, problem: StreamProblem::TooLong(0x494b) });

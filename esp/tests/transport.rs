@@ -102,12 +102,18 @@ fn only_whole_packets_are_taken() {
         let good = seal(&mut sender, &with_checksum(ipv4(100)));
         let mut fragment = good.clone();
         fragment[6] = 0x20;
-        assert!(matches!(receiver.open_transport(&mut fragment), Err(OpenError::Inner(_))));
+        let refused = receiver.open_transport(&mut fragment);
+        assert_eq!(refused, Err(OpenError::Fragment { spi: Some(common::SPI) }));
+        let mut fragment = good.clone();
+        fragment[7] = 3;
+        assert_eq!(receiver.open_transport(&mut fragment), Err(OpenError::Fragment { spi: None }));
         let mut udp = good.clone();
         udp[9] = 17;
         let refused = receiver.open_transport(&mut udp);
         assert_eq!(refused, Err(OpenError::UnexpectedNextHeader(NextHeader::UDP)));
         assert!(receiver.open_transport(&mut good.clone()).is_ok());
+        let stats = receiver.stats();
+        assert_eq!((stats.fragments, stats.inner, stats.packets), (2, 1, 1), "each is counted");
 
         let (mut tunnel, _) = pair(&config(suite), provider);
         let mut buf = [vec![0; 24], ipv4(60), vec![0; 100]].concat();

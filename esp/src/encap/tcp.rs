@@ -52,11 +52,7 @@ pub fn frame_ike(buf: &mut [u8], message: Range<usize>) -> Result<Range<usize>, 
     frame(buf, message, &NON_ESP_MARKER)
 }
 
-fn frame(
-    buf: &mut [u8],
-    message: Range<usize>,
-    marker: &[u8],
-) -> Result<Range<usize>, SealError> {
+fn frame(buf: &mut [u8], message: Range<usize>, marker: &[u8]) -> Result<Range<usize>, SealError> {
     let out_of_bounds = SealError::OutOfBounds { end: message.end, buffer: buf.len() };
     let needed = LENGTH_LEN + marker.len();
     let start = message
