@@ -118,6 +118,8 @@ impl Key {
 pub struct Template {
     /// The subject's common name; an empty subject if `None`.
     pub common_name: Option<String>,
+    /// The subject as a whole `Name` in DER, instead of one of a common name.
+    pub subject: Option<Vec<u8>>,
     /// dNSName alternatives.
     pub dns: Vec<String>,
     /// rfc822Name alternatives.
@@ -173,6 +175,7 @@ impl Template {
     pub fn bare(common_name: &str) -> Self {
         Self {
             common_name: Some(common_name.into()),
+            subject: None,
             dns: Vec::new(),
             email: Vec::new(),
             ip: Vec::new(),
@@ -214,6 +217,10 @@ impl Template {
             key_usage: Some(usage::KEY_CERT_SIGN | usage::CRL_SIGN),
             ..Self::bare(common_name)
         }
+    }
+
+    fn name(&self) -> Vec<u8> {
+        self.subject.clone().unwrap_or_else(|| name(self.common_name.as_deref()))
     }
 
     fn extensions(&self, issuer: &Key, subject: &Key) -> Vec<u8> {
@@ -294,7 +301,7 @@ impl Authority {
 
     /// A self-signed root with everything chosen.
     pub fn root_from(template: &Template, key: Key) -> Self {
-        let name = name(template.common_name.as_deref());
+        let name = template.name();
         let certificate = certificate(template, &name, &key, &key, 1);
         Self { certificate, key, name, next_serial: 2, next_crl: 1 }
     }
@@ -305,7 +312,7 @@ impl Authority {
         Self {
             certificate: issued.certificate,
             key: issued.key,
-            name: name(template.common_name.as_deref()),
+            name: template.name(),
             next_serial: 1,
             next_crl: 1,
         }
@@ -387,7 +394,7 @@ fn certificate(
         &ca.algorithm(),
         issuer,
         &sequence(&[&der::time(template.not_before), &der::time(template.not_after)]),
-        &name(template.common_name.as_deref()),
+        &template.name(),
         &subject.spki,
         &explicit(3, &template.extensions(ca, subject)),
     ]))

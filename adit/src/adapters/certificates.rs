@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use adit_certval::{CrlStore, Error, Outcome, Purpose, Query, VerifiedPath, Verifier};
-use adit_ikev2::wire::{CertEncoding, IdType};
+use adit_ikev2::wire::CertEncoding;
 use adit_ikev2::{Identity, Ticket, VerifiedKey};
 use adit_platform::{Instant, Provider, UnixTime};
 
@@ -211,7 +211,8 @@ impl CertificateChecker {
     fn verify(&self, unix: UnixTime, of: &Waiting, may_fetch: bool) -> Result<Outcome, Error> {
         let chain: Vec<&[u8]> = of.chain.iter().map(Vec::as_slice).collect();
         let mut query = Query::new(&chain, unix);
-        query.identity = identity(&of.peer_id);
+        let id = adit_certval::Identity::from_ike(of.peer_id.kind().0, of.peer_id.data());
+        query.identity = Some(id);
         query.purpose = self.purpose;
         query.may_fetch = may_fetch;
         self.verifier.verify(&query, &self.crls)
@@ -232,21 +233,5 @@ impl CertificateChecker {
 
     fn decide(&mut self, waiting: Waiting, result: Result<VerifiedPath, Error>) {
         self.verdicts.push_back(Verdict { ticket: waiting.ticket, result });
-    }
-}
-
-/// The identity in certval's terms: RFC 4945 section 3.1. One that a certificate cannot bear, such as
-/// ID_KEY_ID, is compared as a name that no certificate has.
-fn identity(id: &Identity) -> Option<adit_certval::Identity<'_>> {
-    use adit_certval::Identity as Wanted;
-    let none = Some(Wanted::DistinguishedName(&[]));
-    let text = core::str::from_utf8(id.data());
-    match (id.kind(), text) {
-        (IdType::FQDN, Ok(name)) => Some(Wanted::Fqdn(name)),
-        (IdType::RFC822_ADDR, Ok(address)) => Some(Wanted::Rfc822(address)),
-        (IdType::IPV4_ADDR, _) => id.data().try_into().map_or(none, |v4| Some(Wanted::Ipv4(v4))),
-        (IdType::IPV6_ADDR, _) => id.data().try_into().map_or(none, |v6| Some(Wanted::Ipv6(v6))),
-        (IdType::DER_ASN1_DN, _) => Some(Wanted::DistinguishedName(id.data())),
-        _ => none,
     }
 }
