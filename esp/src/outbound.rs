@@ -119,7 +119,7 @@ impl Outbound {
         self.mode
     }
 
-    /// Bytes needed in front of a payload: 16 or 24. Constant over the life of the SA.
+    /// Bytes needed in front of a payload: 8, 16 or 24. Constant over the life of the SA.
     pub const fn headroom(&self) -> usize {
         self.sizes.header
     }

@@ -2,9 +2,9 @@
 
 use alloc::boxed::Box;
 
-use adit_platform::aead::{AeadKey, NONCE_LEN};
+use adit_platform::aead::{AeadAlgorithm, AeadKey};
 use adit_platform::cipher::CipherKey;
-use adit_platform::mac::MacKey;
+use adit_platform::mac::{MacAlgorithm, MacKey};
 use adit_platform::{Provider, Rng, Secret, Suite};
 use zeroize::Zeroizing;
 
@@ -34,8 +34,16 @@ impl Sizes {
 
 /// A suite with its keys.
 pub(crate) enum Protection {
-    Aead { key: Box<dyn AeadKey>, salt: Zeroizing<u32> },
-    CipherMac { cipher: Box<dyn CipherKey>, mac: Box<dyn MacKey> },
+    Aead {
+        key: Box<dyn AeadKey>,
+        nonces: Nonces,
+    },
+    CipherMac {
+        cipher: Box<dyn CipherKey>,
+        mac: Box<dyn MacKey>,
+    },
+    /// NULL encryption, RFC 2410.
+    Mac(Box<dyn MacKey>),
 }
 
 /// The packet was not sealed, or does not verify.
@@ -52,27 +60,46 @@ impl Protection {
         let encryption = keys.encryption.expose();
         match suite {
             Suite::Aead(algorithm) => {
-                let aead = provider.aead(algorithm).ok_or(SetupError::UnsupportedSuite)?;
-                //= RFC 4106 section 8.1, RFC 7634 section 2: the salt follows the key.
-                let (key, salt) = encryption
-                    .split_last_chunk::<4>()
-                    .filter(|_| algorithm.salt_len() == 4)
-                    .ok_or(SetupError::UnsupportedSuite)?;
-                let key = aead.key(key).map_err(|_| SetupError::UnsupportedSuite)?;
-                Ok(Self::Aead { key, salt: Zeroizing::new(u32::from_be_bytes(*salt)) })
+                let iv = if algorithm.encrypts() { Iv::Sent } else { Iv::Authenticated };
+                Self::aead(algorithm, iv, encryption, provider)
+            }
+            Suite::AeadImplicitIv(algorithm) if algorithm.has_implicit_iv() => {
+                Self::aead(algorithm, Iv::Implicit, encryption, provider)
             }
             Suite::CipherMac(cipher, mac) => {
                 let cipher = provider.cipher(cipher).ok_or(SetupError::UnsupportedSuite)?;
-                let mac = provider.mac(mac).ok_or(SetupError::UnsupportedSuite)?;
                 Ok(Self::CipherMac {
                     cipher: cipher.key(encryption).map_err(|_| SetupError::UnsupportedSuite)?,
-                    mac: mac
-                        .key(keys.integrity.expose())
-                        .map_err(|_| SetupError::UnsupportedSuite)?,
+                    mac: Self::mac(mac, keys, provider)?,
                 })
             }
+            Suite::DangerousNull(mac) => Ok(Self::Mac(Self::mac(mac, keys, provider)?)),
             _ => Err(SetupError::UnsupportedSuite),
         }
+    }
+
+    fn aead(
+        algorithm: AeadAlgorithm,
+        iv: Iv,
+        keying_material: &[u8],
+        provider: &Provider,
+    ) -> Result<Self, SetupError> {
+        let aead = provider.aead(algorithm).ok_or(SetupError::UnsupportedSuite)?;
+        //= RFC 4106 section 8.1, RFC 4309 section 7.1, RFC 7634 section 2: the salt follows the key.
+        let (key, salt) = keying_material
+            .split_at_checked(algorithm.key_len())
+            .ok_or(SetupError::UnsupportedSuite)?;
+        let key = aead.key(key).map_err(|_| SetupError::UnsupportedSuite)?;
+        Ok(Self::Aead { key, nonces: Nonces::new(algorithm, salt, iv)? })
+    }
+
+    fn mac(
+        algorithm: MacAlgorithm,
+        keys: &SaKeys,
+        provider: &Provider,
+    ) -> Result<Box<dyn MacKey>, SetupError> {
+        let mac = provider.mac(algorithm).ok_or(SetupError::UnsupportedSuite)?;
+        mac.key(keys.integrity.expose()).map_err(|_| SetupError::UnsupportedSuite)
     }
 
     /// Seals `packet`: header with the IV written, plaintext with padding and trailer, room for the ICV.
@@ -85,15 +112,21 @@ impl Protection {
     ) -> Result<(), Refused> {
         let (header, body) = packet.split_at_mut_checked(sizes.header).ok_or(Refused)?;
         match self {
-            Self::Aead { key, salt } => {
-                let nonce = nonce(**salt, header)?;
-                let (aad, len) = counter.aad();
-                key.seal(&nonce, &aad[..len], body).map_err(|_| Refused)
+            Self::Aead { key, nonces } => {
+                let iv = nonces.iv(counter, header)?;
+                let (aad, len) = counter.aad(nonces.authenticated(iv));
+                key.seal(&nonces.nonce(iv)[nonces.start..], &aad[..len], body).map_err(|_| Refused)
             }
             Self::CipherMac { cipher, mac } => {
                 let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
                 let (text, icv) = body.split_at_mut(covered);
                 cipher.encrypt(&header[HEADER_LEN..], text).map_err(|_| Refused)?;
+                let (high, len) = counter.trailing_high();
+                mac.sign(&[header, text, &high[..len]], icv).map_err(|_| Refused)
+            }
+            Self::Mac(mac) => {
+                let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
+                let (text, icv) = body.split_at_mut(covered);
                 let (high, len) = counter.trailing_high();
                 mac.sign(&[header, text, &high[..len]], icv).map_err(|_| Refused)
             }
@@ -111,10 +144,10 @@ impl Protection {
     ) -> Result<(), Refused> {
         let (header, body) = packet.split_at_mut_checked(sizes.header).ok_or(Refused)?;
         match self {
-            Self::Aead { key, salt } => {
-                let nonce = nonce(**salt, header)?;
-                let (aad, len) = counter.aad();
-                key.open(&nonce, &aad[..len], body).map_err(|_| Refused)
+            Self::Aead { key, nonces } => {
+                let iv = nonces.iv(counter, header)?;
+                let (aad, len) = counter.aad(nonces.authenticated(iv));
+                key.open(&nonces.nonce(iv)[nonces.start..], &aad[..len], body).map_err(|_| Refused)
             }
             Self::CipherMac { cipher, mac } => {
                 let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
@@ -123,15 +156,66 @@ impl Protection {
                 mac.verify(&[header, text, &high[..len]], icv).map_err(|_| Refused)?;
                 cipher.decrypt(&header[HEADER_LEN..], text).map_err(|_| Refused)
             }
+            Self::Mac(mac) => {
+                let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
+                let (text, icv) = body.split_at_mut(covered);
+                let (high, len) = counter.trailing_high();
+                mac.verify(&[header, text, &high[..len]], icv).map_err(|_| Refused)
+            }
         }
     }
 }
 
-/// Salt and explicit IV: RFC 4106 section 4, RFC 7634 section 2.
-#[inline]
-fn nonce(salt: u32, header: &[u8]) -> Result<[u8; NONCE_LEN], Refused> {
-    let iv: &[u8; 8] = header.last_chunk().ok_or(Refused)?;
-    Ok(word_and_double(salt, u64::from_be_bytes(*iv)))
+/// How a combined-mode algorithm's nonces are made: of the salt and the IV, RFC 4106 section 4, RFC 4309
+/// section 4, RFC 4543 section 3.2, RFC 7634 section 2.
+pub(crate) struct Nonces {
+    /// A salt of 3 bytes in the last three of the four.
+    salt: Zeroizing<u32>,
+    /// Where the nonce begins in four bytes of salt and eight of IV.
+    start: usize,
+    iv: Iv,
+}
+
+/// What an SA's packets do with the IV of a combined-mode algorithm.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Iv {
+    /// They carry it.
+    Sent,
+    /// They carry it, and it is part of the associated data: RFC 4543 section 3.3.
+    Authenticated,
+    /// They do not carry it, it is the sequence number: RFC 8750 section 4.
+    Implicit,
+}
+
+impl Nonces {
+    fn new(algorithm: AeadAlgorithm, salt: &[u8], iv: Iv) -> Result<Self, SetupError> {
+        let start = 4_usize.checked_sub(salt.len()).filter(|_| salt.len() == algorithm.salt_len());
+        let start = start.ok_or(SetupError::UnsupportedSuite)?;
+        let salt = salt.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
+        Ok(Self { salt: Zeroizing::new(salt), start, iv })
+    }
+
+    #[inline]
+    fn iv(&self, counter: Counter, header: &[u8]) -> Result<u64, Refused> {
+        match self.iv {
+            Iv::Implicit => Ok(counter.sequence),
+            Iv::Sent | Iv::Authenticated => {
+                Ok(u64::from_be_bytes(*header.last_chunk().ok_or(Refused)?))
+            }
+        }
+    }
+
+    /// The IV, if it is part of the associated data.
+    #[inline]
+    fn authenticated(&self, iv: u64) -> Option<u64> {
+        (self.iv == Iv::Authenticated).then_some(iv)
+    }
+
+    /// The nonce, from `start` on.
+    #[inline]
+    fn nonce(&self, iv: u64) -> [u8; 12] {
+        word_and_double(*self.salt, iv)
+    }
 }
 
 /// The twelve bytes of `first` and `second`.
@@ -156,14 +240,23 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Associated data of a combined-mode algorithm: RFC 4106 section 5. In fixed storage, with the
-    /// length that counts.
+    /// Associated data of a combined-mode algorithm: RFC 4106 section 5, with the IV behind it if that is
+    /// to be `authenticated`, RFC 4543 section 3.3. In fixed storage, with the length that counts.
     #[inline]
-    fn aad(self) -> ([u8; 12], usize) {
-        if self.extended {
+    fn aad(self, authenticated: Option<u64>) -> ([u8; 20], usize) {
+        let (front, len) = if self.extended {
             (word_and_double(self.spi.0, self.sequence), 12)
         } else {
             (word_and_double(self.spi.0, self.sequence << 32), 8)
+        };
+        let mut aad = [0; 20];
+        aad[..12].copy_from_slice(&front);
+        match authenticated {
+            None => (aad, len),
+            Some(iv) => {
+                aad[len..len + 8].copy_from_slice(&iv.to_be_bytes());
+                (aad, len + 8)
+            }
         }
     }
 
@@ -176,11 +269,14 @@ impl Counter {
 
 /// Where the IVs of an outbound SA come from.
 pub(crate) enum IvSource {
-    /// The sequence number: a combined-mode IV must not repeat, and may be foreseen.
+    /// The sequence number: the IV of a combined-mode algorithm or of a counter-mode cipher must not
+    /// repeat, and may be foreseen.
     Counter,
     /// The sequence number through a block cipher with a random key of its own: a CBC IV must not be
     /// foreseen, RFC 3602 section 3. This is the first method of NIST SP 800-38A appendix C.
     Encrypted(Box<dyn CipherKey>),
+    /// There are none: implicit IVs, and NULL.
+    None,
 }
 
 impl IvSource {
@@ -189,7 +285,11 @@ impl IvSource {
         provider: &Provider,
         rng: &mut dyn Rng,
     ) -> Result<Self, SetupError> {
-        let Suite::CipherMac(algorithm, _) = suite else { return Ok(Self::Counter) };
+        let algorithm = match suite {
+            Suite::CipherMac(algorithm, _) if algorithm.needs_unpredictable_iv() => algorithm,
+            _ if suite.iv_len() == 0 => return Ok(Self::None),
+            _ => return Ok(Self::Counter),
+        };
         let cipher = provider.cipher(algorithm).ok_or(SetupError::UnsupportedSuite)?;
         let key = Secret::random(algorithm.key_len(), rng).map_err(|_| SetupError::Random)?;
         let key = cipher.key(key.expose()).map_err(|_| SetupError::UnsupportedSuite)?;
@@ -199,10 +299,13 @@ impl IvSource {
     /// Writes the IV of the packet with this sequence number, which is used once.
     #[inline]
     pub(crate) fn write(&self, sequence: u64, iv: &mut [u8]) -> Result<(), Refused> {
+        if matches!(self, Self::None) {
+            return Ok(());
+        }
         let (front, counter) = iv.split_last_chunk_mut::<8>().ok_or(Refused)?;
         *counter = sequence.to_be_bytes();
         match self {
-            Self::Counter => Ok(()),
+            Self::Counter | Self::None => Ok(()),
             Self::Encrypted(key) => {
                 front.fill(0);
                 // One block of CBC under an IV of zeros is the bare block cipher.

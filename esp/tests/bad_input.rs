@@ -131,7 +131,7 @@ fn authentic(
     match suite {
         Suite::Aead(algorithm) => {
             let (key, salt) = key.split_at(algorithm.key_len());
-            let nonce = [salt, &[9; 8]].concat().try_into().unwrap();
+            let nonce = [salt, &[9; 8]].concat();
             let aad = [&esp[..4], &[0; 4], &esp[4..8]].concat();
             let mut body = [text, &[0; 16]].concat();
             let key = provider.aead(algorithm).unwrap().key(key).unwrap();

@@ -1,4 +1,4 @@
-//! Integrity algorithms: HMAC with the truncation that IKEv2 and ESP use, RFC 4868.
+//! Integrity algorithms, with the truncation that IKEv2 and ESP use.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -6,6 +6,9 @@ use core::fmt;
 use crate::aead::InvalidKeyLength;
 
 /// An integrity algorithm by name.
+///
+/// RFC 8221 (ESP) and RFC 8247 (IKEv2) have HMAC-SHA2-256 as MUST, HMAC-SHA2-512 as SHOULD, and AES-XCBC as
+/// SHOULD for small devices alone (in ESP MAY elsewhere); the others are not mentioned.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum MacAlgorithm {
@@ -15,21 +18,40 @@ pub enum MacAlgorithm {
     HmacSha2_384_192,
     /// AUTH_HMAC_SHA2_512_256, RFC 4868.
     HmacSha2_512_256,
+    /// AUTH_AES_XCBC_96, RFC 3566.
+    AesXcbc96,
+    /// AUTH_AES_CMAC_96, RFC 4494.
+    AesCmac96,
 }
 
 impl MacAlgorithm {
-    /// Length of the key in bytes: the hash's output, RFC 4868 section 2.1.1.
+    /// Every integrity algorithm that has a name here. This is no recommendation.
+    pub const ALL: &[Self] = &[
+        Self::HmacSha2_256_128,
+        Self::HmacSha2_384_192,
+        Self::HmacSha2_512_256,
+        Self::AesXcbc96,
+        Self::AesCmac96,
+    ];
+
+    /// Length of the key in bytes: for HMAC the hash's output, RFC 4868 section 2.1.1.
     pub const fn key_len(self) -> usize {
         match self {
             Self::HmacSha2_256_128 => 32,
             Self::HmacSha2_384_192 => 48,
             Self::HmacSha2_512_256 => 64,
+            Self::AesXcbc96 | Self::AesCmac96 => 16,
         }
     }
 
     /// Length of the truncated tag (ICV) in bytes.
     pub const fn tag_len(self) -> usize {
-        self.key_len() / 2
+        match self {
+            Self::HmacSha2_256_128 => 16,
+            Self::HmacSha2_384_192 => 24,
+            Self::HmacSha2_512_256 => 32,
+            Self::AesXcbc96 | Self::AesCmac96 => 12,
+        }
     }
 }
 

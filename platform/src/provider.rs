@@ -83,9 +83,11 @@ impl Provider {
     pub fn supports(&self, suite: Suite) -> bool {
         match suite {
             Suite::Aead(aead) => self.aead(aead).is_some(),
+            Suite::AeadImplicitIv(aead) => aead.has_implicit_iv() && self.aead(aead).is_some(),
             Suite::CipherMac(cipher, mac) => {
                 self.cipher(cipher).is_some() && self.mac(mac).is_some()
             }
+            Suite::DangerousNull(mac) => self.mac(mac).is_some(),
         }
     }
 }

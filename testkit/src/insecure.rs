@@ -29,7 +29,7 @@
 
 use std::sync::Arc;
 
-use adit_platform::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NONCE_LEN};
+use adit_platform::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength};
 use adit_platform::cipher::{Cipher, CipherAlgorithm, CipherError, CipherKey};
 use adit_platform::hash::{Digest, Hash, HashAlgorithm, MAX_DIGEST_LEN};
 use adit_platform::kex::{ActiveKeyExchange, KexAlgorithm, KexError, KeyExchange, Responded};
@@ -45,14 +45,42 @@ pub static PROVIDER: Provider = Provider {
     name: "insecure",
     aeads: &[
         &Fake(AeadAlgorithm::Aes128Gcm16),
+        &Fake(AeadAlgorithm::Aes192Gcm16),
         &Fake(AeadAlgorithm::Aes256Gcm16),
+        &Fake(AeadAlgorithm::Aes128Gcm12),
+        &Fake(AeadAlgorithm::Aes192Gcm12),
+        &Fake(AeadAlgorithm::Aes256Gcm12),
+        &Fake(AeadAlgorithm::Aes128Gcm8),
+        &Fake(AeadAlgorithm::Aes192Gcm8),
+        &Fake(AeadAlgorithm::Aes256Gcm8),
+        &Fake(AeadAlgorithm::Aes128Ccm16),
+        &Fake(AeadAlgorithm::Aes192Ccm16),
+        &Fake(AeadAlgorithm::Aes256Ccm16),
+        &Fake(AeadAlgorithm::Aes128Ccm12),
+        &Fake(AeadAlgorithm::Aes192Ccm12),
+        &Fake(AeadAlgorithm::Aes256Ccm12),
+        &Fake(AeadAlgorithm::Aes128Ccm8),
+        &Fake(AeadAlgorithm::Aes192Ccm8),
+        &Fake(AeadAlgorithm::Aes256Ccm8),
+        &Fake(AeadAlgorithm::Aes128Gmac),
+        &Fake(AeadAlgorithm::Aes192Gmac),
+        &Fake(AeadAlgorithm::Aes256Gmac),
         &Fake(AeadAlgorithm::ChaCha20Poly1305),
     ],
-    ciphers: &[&Fake(CipherAlgorithm::Aes128Cbc), &Fake(CipherAlgorithm::Aes256Cbc)],
+    ciphers: &[
+        &Fake(CipherAlgorithm::Aes128Cbc),
+        &Fake(CipherAlgorithm::Aes192Cbc),
+        &Fake(CipherAlgorithm::Aes256Cbc),
+        &Fake(CipherAlgorithm::Aes128Ctr),
+        &Fake(CipherAlgorithm::Aes192Ctr),
+        &Fake(CipherAlgorithm::Aes256Ctr),
+    ],
     macs: &[
         &Fake(MacAlgorithm::HmacSha2_256_128),
         &Fake(MacAlgorithm::HmacSha2_384_192),
         &Fake(MacAlgorithm::HmacSha2_512_256),
+        &Fake(MacAlgorithm::AesXcbc96),
+        &Fake(MacAlgorithm::AesCmac96),
     ],
     hashes: &[
         &Fake(HashAlgorithm::Sha1),
@@ -167,6 +195,10 @@ struct Key {
     tag_len: usize,
 }
 
+/// The same of an AEAD or a cipher, which check more lengths.
+struct AeadMixer(Key, AeadAlgorithm);
+struct CipherMixer(Mixer, CipherAlgorithm);
+
 impl Aead for Fake<AeadAlgorithm> {
     fn algorithm(&self) -> AeadAlgorithm {
         self.0
@@ -175,42 +207,51 @@ impl Aead for Fake<AeadAlgorithm> {
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
         check_key(key, self.0.key_len())?;
         let mixer = Mixer::new("aead").then(&[self.0 as u8]).then(key);
-        Ok(Box::new(Key { mixer, tag_len: self.0.tag_len() }))
+        Ok(Box::new(AeadMixer(Key { mixer, tag_len: self.0.tag_len() }, self.0)))
     }
 }
 
 impl Key {
-    fn aead_tag(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &[u8]) -> Vec<u8> {
+    fn aead_tag(&self, nonce: &[u8], aad: &[u8], text: &[u8]) -> Vec<u8> {
         self.mixer.clone().then(nonce).then_field(aad).then(text).bytes(self.tag_len)
     }
 }
 
-impl AeadKey for Key {
-    fn seal(
+impl AeadMixer {
+    /// What masks the text: nothing in GMAC, whose text stays readable.
+    fn mask(&self, nonce: &[u8], text: &mut [u8]) {
+        if self.1.encrypts() {
+            self.0.mixer.clone().then(nonce).xor(text);
+        }
+    }
+
+    fn split<'a>(
         &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
-        let text = in_out.len().checked_sub(self.tag_len).ok_or(AeadError)?;
-        let (text, tag) = in_out.split_at_mut(text);
-        self.mixer.clone().then(nonce).xor(text);
-        tag.copy_from_slice(&self.aead_tag(nonce, aad, text));
+        nonce: &[u8],
+        in_out: &'a mut [u8],
+    ) -> Result<(&'a mut [u8], &'a mut [u8]), AeadError> {
+        let text = in_out.len().checked_sub(self.0.tag_len).ok_or(AeadError)?;
+        if nonce.len() != self.1.nonce_len() {
+            return Err(AeadError);
+        }
+        Ok(in_out.split_at_mut(text))
+    }
+}
+
+impl AeadKey for AeadMixer {
+    fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
+        let (text, tag) = self.split(nonce, in_out)?;
+        self.mask(nonce, text);
+        tag.copy_from_slice(&self.0.aead_tag(nonce, aad, text));
         Ok(())
     }
 
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
-        let text = in_out.len().checked_sub(self.tag_len).ok_or(AeadError)?;
-        let (text, tag) = in_out.split_at_mut(text);
-        if *tag != *self.aead_tag(nonce, aad, text) {
+    fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
+        let (text, tag) = self.split(nonce, in_out)?;
+        if *tag != *self.0.aead_tag(nonce, aad, text) {
             return Err(AeadError);
         }
-        self.mixer.clone().then(nonce).xor(text);
+        self.mask(nonce, text);
         Ok(())
     }
 }
@@ -223,16 +264,17 @@ impl Cipher for Fake<CipherAlgorithm> {
     fn key(&self, key: &[u8]) -> Result<Box<dyn CipherKey>, InvalidKeyLength> {
         check_key(key, self.0.key_len())?;
         let mixer = Mixer::new("cipher").then(&[self.0 as u8]).then(key);
-        Ok(Box::new(Key { mixer, tag_len: 0 }))
+        Ok(Box::new(CipherMixer(mixer, self.0)))
     }
 }
 
-impl CipherKey for Key {
+impl CipherKey for CipherMixer {
     fn encrypt(&self, iv: &[u8], data: &mut [u8]) -> Result<(), CipherError> {
-        if iv.len() != 16 || !data.len().is_multiple_of(16) {
+        let Self(mixer, algorithm) = self;
+        if iv.len() != algorithm.iv_len() || !data.len().is_multiple_of(algorithm.block_len()) {
             return Err(CipherError);
         }
-        self.mixer.clone().then(iv).xor(data);
+        mixer.clone().then(iv).xor(data);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use adit_platform::aead::{AeadKey, InvalidKeyLength, NONCE_LEN};
+use adit_platform::aead::{AeadKey, InvalidKeyLength, MAX_NONCE_LEN};
 use adit_platform::cipher::CipherKey;
 use adit_platform::mac::MacKey;
 use adit_platform::rng::RngError;
@@ -16,21 +16,19 @@ use crate::wire::{EncodeError, Encrypted, Fragment, HEADER_LEN, Header, PayloadT
 
 /// Length of the explicit IV of AEAD algorithms, RFC 5282 section 3.
 const AEAD_IV_LEN: usize = 8;
-/// Length of the salt of AEAD algorithms, RFC 5282 section 7.1, RFC 7634 section 2.
-const SALT_LEN: usize = NONCE_LEN - AEAD_IV_LEN;
 
 /// Protects the messages of one IKE SA: seals what we send, opens what the peer sent.
 pub(crate) struct Protector {
     suite: Suite,
     outbound: Direction,
     inbound: Direction,
-    /// Explicit IV of the next message that an AEAD seals. It counts, so that no nonce repeats under
-    /// one key (RFC 5282 section 3.1).
+    /// IV of the next message that an AEAD or a counter-mode cipher seals. It counts, so that no nonce
+    /// repeats under one key (RFC 5282 section 3.1, RFC 5930 section 2).
     next_iv: u64,
 }
 
 enum Direction {
-    Aead { key: Box<dyn AeadKey>, salt: [u8; SALT_LEN] },
+    Aead { key: Box<dyn AeadKey>, salt: Secret },
     CipherMac { cipher: Box<dyn CipherKey>, mac: Box<dyn MacKey> },
 }
 
@@ -166,17 +164,17 @@ impl Protector {
         }
         let body = datagram.len();
 
-        match &self.outbound {
-            Direction::Aead { .. } => {
-                let iv = self.next_iv;
-                self.next_iv = iv.checked_add(1).ok_or(SealError::Exhausted)?;
-                datagram.extend_from_slice(&iv.to_be_bytes());
-            }
-            Direction::CipherMac { .. } => {
+        match self.suite {
+            Suite::CipherMac(cipher, _) if cipher.needs_unpredictable_iv() => {
                 //= RFC 7296 section 3.14: Senders MUST select a new unpredictable IV for every message.
                 let mut iv = alloc::vec![0; self.suite.iv_len()];
                 rng.fill(&mut iv)?;
                 datagram.extend_from_slice(&iv);
+            }
+            _ => {
+                let iv = self.next_iv;
+                self.next_iv = iv.checked_add(1).ok_or(SealError::Exhausted)?;
+                datagram.extend_from_slice(&iv.to_be_bytes());
             }
         }
         datagram.extend_from_slice(content);
@@ -224,11 +222,19 @@ impl Direction {
         integrity: &Secret,
     ) -> Result<Self, InvalidKeyLength> {
         let missing = InvalidKeyLength { expected: 0, given: encryption.len() };
+        if !suite.is_for_ike() {
+            return Err(missing);
+        }
         match suite {
             Suite::Aead(aead) => {
-                let (key, salt) = encryption.expose().split_last_chunk().ok_or(missing)?;
+                let keying_material = encryption.expose();
+                let (key, salt) =
+                    keying_material.split_at_checked(aead.key_len()).ok_or(missing)?;
+                if salt.len() != aead.salt_len() {
+                    return Err(missing);
+                }
                 let key = provider.aead(aead).ok_or(missing)?.key(key)?;
-                Ok(Self::Aead { key, salt: *salt })
+                Ok(Self::Aead { key, salt: Secret::copy_from(salt) })
             }
             Suite::CipherMac(cipher, mac) => Ok(Self::CipherMac {
                 cipher: provider.cipher(cipher).ok_or(missing)?.key(encryption.expose())?,
@@ -244,7 +250,8 @@ impl Direction {
         match self {
             Self::Aead { key, salt } => {
                 let (iv, in_out) = body.split_first_chunk_mut().ok_or(SealError::Crypto)?;
-                key.seal(&nonce(salt, iv), associated, in_out).map_err(|_| SealError::Crypto)
+                key.seal(Nonce::new(salt, iv).bytes(), associated, in_out)
+                    .map_err(|_| SealError::Crypto)
             }
             Self::CipherMac { cipher, mac } => {
                 let icv = body.len().checked_sub(suite.icv_len()).ok_or(SealError::Crypto)?;
@@ -265,7 +272,8 @@ impl Direction {
             //= generic header, with whatever unencrypted payloads stand between them.
             Self::Aead { key, salt } => {
                 let (iv, in_out) = body.split_first_chunk_mut().ok_or(OpenError::Truncated)?;
-                key.open(&nonce(salt, iv), associated, in_out).map_err(|_| OpenError::NotAuthentic)
+                key.open(Nonce::new(salt, iv).bytes(), associated, in_out)
+                    .map_err(|_| OpenError::NotAuthentic)
             }
             Self::CipherMac { cipher, mac } => {
                 let icv = body.len().checked_sub(suite.icv_len()).ok_or(OpenError::Truncated)?;
@@ -279,11 +287,27 @@ impl Direction {
     }
 }
 
-fn nonce(salt: &[u8; SALT_LEN], iv: &[u8; AEAD_IV_LEN]) -> [u8; NONCE_LEN] {
-    let mut nonce = [0; NONCE_LEN];
-    nonce[..SALT_LEN].copy_from_slice(salt);
-    nonce[SALT_LEN..].copy_from_slice(iv);
-    nonce
+/// Salt and explicit IV: RFC 5282 section 4.
+struct Nonce {
+    bytes: [u8; MAX_NONCE_LEN],
+    start: usize,
+}
+
+impl Nonce {
+    fn new(salt: &Secret, iv: &[u8; AEAD_IV_LEN]) -> Self {
+        let mut bytes = [0; MAX_NONCE_LEN];
+        let (front, back) = bytes.split_at_mut(MAX_NONCE_LEN - AEAD_IV_LEN);
+        back.copy_from_slice(iv);
+        // A salt is 3 or 4 bytes long; it ends where the IV begins.
+        for (byte, salt) in front.iter_mut().rev().zip(salt.expose().iter().rev()) {
+            *byte = *salt;
+        }
+        Self { start: front.len().saturating_sub(salt.len()), bytes }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
 }
 
 impl fmt::Debug for Protector {

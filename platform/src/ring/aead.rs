@@ -5,15 +5,16 @@ use core::hint::black_box;
 
 use ring::aead::{self, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 
-use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NONCE_LEN};
+use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength};
 
-/// An AEAD of ring.
+/// An AEAD of ring, under our name and its own.
 #[derive(Debug)]
-pub(crate) struct RingAead(AeadAlgorithm);
+pub(crate) struct RingAead(AeadAlgorithm, &'static Algorithm);
 
-pub(crate) static AES_128_GCM: RingAead = RingAead(AeadAlgorithm::Aes128Gcm16);
-pub(crate) static AES_256_GCM: RingAead = RingAead(AeadAlgorithm::Aes256Gcm16);
-pub(crate) static CHACHA20_POLY1305: RingAead = RingAead(AeadAlgorithm::ChaCha20Poly1305);
+pub(crate) static AES_128_GCM: RingAead = RingAead(AeadAlgorithm::Aes128Gcm16, &aead::AES_128_GCM);
+pub(crate) static AES_256_GCM: RingAead = RingAead(AeadAlgorithm::Aes256Gcm16, &aead::AES_256_GCM);
+pub(crate) static CHACHA20_POLY1305: RingAead =
+    RingAead(AeadAlgorithm::ChaCha20Poly1305, &aead::CHACHA20_POLY1305);
 
 impl Aead for RingAead {
     fn algorithm(&self) -> AeadAlgorithm {
@@ -21,18 +22,10 @@ impl Aead for RingAead {
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
-        match UnboundKey::new(by_name(self.0), key) {
+        match UnboundKey::new(self.1, key) {
             Ok(key) => Ok(Box::new(Key(LessSafeKey::new(key)))),
             Err(_) => Err(InvalidKeyLength { expected: self.0.key_len(), given: key.len() }),
         }
-    }
-}
-
-fn by_name(algorithm: AeadAlgorithm) -> &'static Algorithm {
-    match algorithm {
-        AeadAlgorithm::Aes128Gcm16 => &aead::AES_128_GCM,
-        AeadAlgorithm::Aes256Gcm16 => &aead::AES_256_GCM,
-        AeadAlgorithm::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
     }
 }
 
@@ -41,15 +34,10 @@ struct Key(LessSafeKey);
 
 impl AeadKey for Key {
     #[inline]
-    fn seal(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
+    fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         // All tags are 16 bytes long.
         let (text, room) = in_out.split_last_chunk_mut::<16>().ok_or(AeadError)?;
-        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| AeadError)?;
         let tag = self
             .0
             .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
@@ -59,13 +47,8 @@ impl AeadKey for Key {
     }
 
     #[inline]
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
-        let nonce = Nonce::assume_unique_for_key(*nonce);
+    fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| AeadError)?;
         match self.0.open_in_place(nonce, Aad::from(aad), in_out) {
             Ok(_) => Ok(()),
             Err(_) => Err(AeadError),

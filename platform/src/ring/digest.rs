@@ -35,9 +35,9 @@ impl Hash for RingHash {
     }
 }
 
-/// An integrity algorithm: HMAC whose output is cut to half.
+/// An integrity algorithm, under our name and ring's: HMAC whose output is cut to half.
 #[derive(Debug)]
-pub(super) struct RingMac(pub(super) MacAlgorithm);
+pub(super) struct RingMac(pub(super) MacAlgorithm, pub(super) &'static hmac::Algorithm);
 
 impl Mac for RingMac {
     fn algorithm(&self) -> MacAlgorithm {
@@ -49,12 +49,7 @@ impl Mac for RingMac {
         if key.len() != expected {
             return Err(InvalidKeyLength { expected, given: key.len() });
         }
-        let algorithm = match self.0 {
-            MacAlgorithm::HmacSha2_256_128 => hmac::HMAC_SHA256,
-            MacAlgorithm::HmacSha2_384_192 => hmac::HMAC_SHA384,
-            MacAlgorithm::HmacSha2_512_256 => hmac::HMAC_SHA512,
-        };
-        Ok(Box::new(Key(hmac::Key::new(algorithm, key))))
+        Ok(Box::new(Key(hmac::Key::new(*self.1, key))))
     }
 }
 

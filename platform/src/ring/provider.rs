@@ -8,11 +8,10 @@ use super::kex::RingKex;
 use super::sign::Loader;
 use super::verify::RingVerifier;
 use crate::Provider;
-use crate::cipher::CipherAlgorithm;
 use crate::hash::HashAlgorithm;
 use crate::mac::MacAlgorithm;
 use crate::prf::PrfAlgorithm;
-use crate::rustcrypto::{AesCbc, EcdsaVerifier, MlKem768, Modp};
+use crate::rustcrypto::{AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, MlKem768, Modp, all_aeads};
 use crate::signature::SignatureScheme;
 
 /// Every algorithm that this crate names: ring's, completed in portable Rust.
@@ -27,12 +26,14 @@ use crate::signature::SignatureScheme;
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "ring",
-    aeads: &[&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305],
-    ciphers: &[&AesCbc(CipherAlgorithm::Aes128Cbc), &AesCbc(CipherAlgorithm::Aes256Cbc)],
+    aeads: &all_aeads([&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305]),
+    ciphers: CIPHERS,
     macs: &[
-        &RingMac(MacAlgorithm::HmacSha2_256_128),
-        &RingMac(MacAlgorithm::HmacSha2_384_192),
-        &RingMac(MacAlgorithm::HmacSha2_512_256),
+        &RingMac(MacAlgorithm::HmacSha2_256_128, &ring::hmac::HMAC_SHA256),
+        &RingMac(MacAlgorithm::HmacSha2_384_192, &ring::hmac::HMAC_SHA384),
+        &RingMac(MacAlgorithm::HmacSha2_512_256, &ring::hmac::HMAC_SHA512),
+        &AesXcbc96,
+        &AesCmac96,
     ],
     hashes: &[
         &RingHash(HashAlgorithm::Sha1),

@@ -1,6 +1,8 @@
 //! HMAC-SHA2 as integrity algorithm and as pseudorandom function: RFC 4868.
 
 use alloc::boxed::Box;
+use core::fmt;
+use core::marker::PhantomData;
 
 use ::hmac::{EagerHash, Hmac, KeyInit, Mac as _};
 use sha2::{Sha256, Sha384, Sha512};
@@ -13,10 +15,26 @@ use crate::prf::{Prf, PrfAlgorithm, PrfKey};
 use crate::secret::Secret;
 
 /// An integrity algorithm: HMAC whose output is cut to half.
-#[derive(Debug)]
-pub(super) struct HmacMac(pub(super) MacAlgorithm);
+pub(super) struct HmacMac<D>(MacAlgorithm, PhantomData<fn() -> D>);
 
-impl Mac for HmacMac {
+pub(super) static HMAC_SHA2_256: HmacMac<Sha256> =
+    HmacMac(MacAlgorithm::HmacSha2_256_128, PhantomData);
+pub(super) static HMAC_SHA2_384: HmacMac<Sha384> =
+    HmacMac(MacAlgorithm::HmacSha2_384_192, PhantomData);
+pub(super) static HMAC_SHA2_512: HmacMac<Sha512> =
+    HmacMac(MacAlgorithm::HmacSha2_512_256, PhantomData);
+
+impl<D> fmt::Debug for HmacMac<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HmacMac").field(&self.0).finish()
+    }
+}
+
+impl<D> Mac for HmacMac<D>
+where
+    D: EagerHash + 'static,
+    Hmac<D>: Send + Sync,
+{
     fn algorithm(&self) -> MacAlgorithm {
         self.0
     }
@@ -26,11 +44,7 @@ impl Mac for HmacMac {
         if key.len() != expected {
             return Err(InvalidKeyLength { expected, given: key.len() });
         }
-        Ok(match self.0 {
-            MacAlgorithm::HmacSha2_256_128 => Box::new(Key::<Sha256>::new(key)),
-            MacAlgorithm::HmacSha2_384_192 => Box::new(Key::<Sha384>::new(key)),
-            MacAlgorithm::HmacSha2_512_256 => Box::new(Key::<Sha512>::new(key)),
-        })
+        Ok(Box::new(Key::<D>::new(key)))
     }
 }
 

@@ -6,23 +6,68 @@
 //!
 //! The same modules complete the ring provider with what ring lacks.
 
+mod aead;
+mod aes_mac;
 mod cbc;
+mod ctr;
 mod digest;
 mod ecdsa;
+mod gcm;
 mod mlkem;
 mod modp;
 mod pkcs8;
 mod rsa;
 
-pub(crate) use cbc::AesCbc;
+pub(crate) use aes_mac::{AesCmac96, AesXcbc96};
 pub(crate) use ecdsa::{EcdsaKey, EcdsaVerifier};
 pub(crate) use mlkem::MlKem768;
 pub(crate) use modp::Modp;
 pub(crate) use pkcs8::{PrivateKey, read as read_pkcs8};
 pub(crate) use rsa::RsaKey;
 
-#[cfg(feature = "rustcrypto")]
-mod aead;
+use crate::aead::Aead;
+use crate::cipher::Cipher;
+
+/// The ciphers, of which ring has none.
+pub(crate) const CIPHERS: &[&dyn Cipher] = &[
+    &cbc::AES_128_CBC,
+    &cbc::AES_192_CBC,
+    &cbc::AES_256_CBC,
+    &ctr::AES_128_CTR,
+    &ctr::AES_192_CTR,
+    &ctr::AES_256_CTR,
+];
+
+/// The list of all AEADs, of which AES-GCM with tags of 16 bytes and keys of 128 and 256 bits and
+/// ChaCha20-Poly1305 come from whoever has them faster.
+pub(crate) const fn all_aeads(fast: [&'static dyn Aead; 3]) -> [&'static dyn Aead; 22] {
+    let [gcm_128, gcm_256, chacha] = fast;
+    [
+        gcm_128,
+        &aead::AES_192_GCM_16,
+        gcm_256,
+        &aead::AES_128_GCM_12,
+        &aead::AES_192_GCM_12,
+        &aead::AES_256_GCM_12,
+        &gcm::AES_128_GCM_8,
+        &gcm::AES_192_GCM_8,
+        &gcm::AES_256_GCM_8,
+        &aead::AES_128_CCM_16,
+        &aead::AES_192_CCM_16,
+        &aead::AES_256_CCM_16,
+        &aead::AES_128_CCM_12,
+        &aead::AES_192_CCM_12,
+        &aead::AES_256_CCM_12,
+        &aead::AES_128_CCM_8,
+        &aead::AES_192_CCM_8,
+        &aead::AES_256_CCM_8,
+        &gcm::AES_128_GMAC,
+        &gcm::AES_192_GMAC,
+        &gcm::AES_256_GMAC,
+        chacha,
+    ]
+}
+
 #[cfg(feature = "rustcrypto")]
 mod ecdh;
 #[cfg(feature = "rustcrypto")]

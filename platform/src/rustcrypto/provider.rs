@@ -2,19 +2,19 @@
 
 use alloc::sync::Arc;
 
-use super::aead::RustAead;
+use super::aead::{AES_128_GCM_16, AES_256_GCM_16, CHACHA20_POLY1305};
 use super::digest::Hash;
 use super::ecdh::{P256, P384};
 use super::ed25519::{Ed25519Key, Ed25519Verifier};
-use super::hmac::{HmacMac, HmacPrf};
+use super::hmac::{HMAC_SHA2_256, HMAC_SHA2_384, HMAC_SHA2_512, HmacPrf};
 use super::rsa_verify::RsaVerifier;
 use super::x25519::X25519;
-use super::{AesCbc, EcdsaKey, EcdsaVerifier, MlKem768, Modp, PrivateKey, RsaKey, read_pkcs8};
+use super::{
+    AesCmac96, AesXcbc96, CIPHERS, EcdsaKey, EcdsaVerifier, MlKem768, Modp, PrivateKey, RsaKey,
+    all_aeads, read_pkcs8,
+};
 use crate::Provider;
-use crate::aead::AeadAlgorithm;
-use crate::cipher::CipherAlgorithm;
 use crate::hash::HashAlgorithm;
-use crate::mac::MacAlgorithm;
 use crate::prf::PrfAlgorithm;
 use crate::signature::{KeyError, KeyLoader, SignatureScheme, SigningKey};
 
@@ -34,17 +34,9 @@ use crate::signature::{KeyError, KeyLoader, SignatureScheme, SigningKey};
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "rustcrypto",
-    aeads: &[
-        &RustAead(AeadAlgorithm::Aes128Gcm16),
-        &RustAead(AeadAlgorithm::Aes256Gcm16),
-        &RustAead(AeadAlgorithm::ChaCha20Poly1305),
-    ],
-    ciphers: &[&AesCbc(CipherAlgorithm::Aes128Cbc), &AesCbc(CipherAlgorithm::Aes256Cbc)],
-    macs: &[
-        &HmacMac(MacAlgorithm::HmacSha2_256_128),
-        &HmacMac(MacAlgorithm::HmacSha2_384_192),
-        &HmacMac(MacAlgorithm::HmacSha2_512_256),
-    ],
+    aeads: &all_aeads([&AES_128_GCM_16, &AES_256_GCM_16, &CHACHA20_POLY1305]),
+    ciphers: CIPHERS,
+    macs: &[&HMAC_SHA2_256, &HMAC_SHA2_384, &HMAC_SHA2_512, &AesXcbc96, &AesCmac96],
     hashes: &[
         &Hash(HashAlgorithm::Sha1),
         &Hash(HashAlgorithm::Sha256),

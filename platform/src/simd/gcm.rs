@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::x86::{self, Gcm};
-use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, NONCE_LEN};
+use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength};
 
 cpufeatures::new!(narrow, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx");
 cpufeatures::new!(wide, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx", "avx2", "vaes", "vpclmulqdq");
@@ -63,16 +63,12 @@ impl<const ROUNDS: usize> Key<ROUNDS> {
 
 impl<const ROUNDS: usize> AeadKey for Key<ROUNDS> {
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn seal(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
+    fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, tag) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.seal(nonce, aad, in_out);
         }
+        let nonce = nonce.try_into().map_err(|_| AeadError)?;
         *tag = if self.wide && text.len() > NARROW {
             // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
             unsafe { self.short.seal_wide(nonce, aad, text) }
@@ -84,16 +80,12 @@ impl<const ROUNDS: usize> AeadKey for Key<ROUNDS> {
     }
 
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<(), AeadError> {
+    fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, tag) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.open(nonce, aad, in_out);
         }
+        let nonce = nonce.try_into().map_err(|_| AeadError)?;
         let valid = if self.wide && text.len() > NARROW {
             // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
             unsafe { self.short.open_wide(nonce, aad, text, tag) }
@@ -171,10 +163,12 @@ mod tests {
     #[test]
     fn buffers_without_room_for_a_tag_are_refused() {
         for aead in crate::simd::PROVIDER.aeads {
-            let key = aead.key(&vec![1; aead.algorithm().key_len()]).unwrap();
-            for len in 0..16 {
-                assert_eq!(key.seal(&[0; 12], &[], &mut vec![0; len]), Err(AeadError));
-                assert_eq!(key.open(&[0; 12], &[], &mut vec![0; len]), Err(AeadError));
+            let algorithm = aead.algorithm();
+            let key = aead.key(&vec![1; algorithm.key_len()]).unwrap();
+            let nonce = vec![0; algorithm.nonce_len()];
+            for len in 0..algorithm.tag_len() {
+                assert_eq!(key.seal(&nonce, &[], &mut vec![0; len]), Err(AeadError));
+                assert_eq!(key.open(&nonce, &[], &mut vec![0; len]), Err(AeadError));
             }
         }
     }

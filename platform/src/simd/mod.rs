@@ -16,6 +16,8 @@ use crate::aead::Aead;
 #[cfg(target_arch = "x86_64")]
 use crate::aead::AeadAlgorithm;
 use crate::ring;
+#[cfg(target_arch = "x86_64")]
+use crate::rustcrypto::all_aeads;
 
 #[cfg(target_arch = "x86_64")]
 mod gcm;
@@ -40,11 +42,12 @@ mod x86;
 pub static PROVIDER: Provider = Provider { name: "simd", aeads: AEADS, ..ring::PROVIDER };
 
 #[cfg(target_arch = "x86_64")]
-const AEADS: &[&dyn Aead] = &[
-    &gcm::AesGcm(AeadAlgorithm::Aes128Gcm16, &ring::AES_128_GCM),
-    &gcm::AesGcm(AeadAlgorithm::Aes256Gcm16, &ring::AES_256_GCM),
-    &ring::CHACHA20_POLY1305,
-];
+static AES_128_GCM: gcm::AesGcm = gcm::AesGcm(AeadAlgorithm::Aes128Gcm16, &ring::AES_128_GCM);
+#[cfg(target_arch = "x86_64")]
+static AES_256_GCM: gcm::AesGcm = gcm::AesGcm(AeadAlgorithm::Aes256Gcm16, &ring::AES_256_GCM);
+
+#[cfg(target_arch = "x86_64")]
+const AEADS: &[&dyn Aead] = &all_aeads([&AES_128_GCM, &AES_256_GCM, &ring::CHACHA20_POLY1305]);
 
 #[cfg(not(target_arch = "x86_64"))]
-const AEADS: &[&dyn Aead] = &[&ring::AES_128_GCM, &ring::AES_256_GCM, &ring::CHACHA20_POLY1305];
+const AEADS: &[&dyn Aead] = ring::PROVIDER.aeads;

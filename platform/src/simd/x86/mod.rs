@@ -17,7 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 mod wide;
 
-use crate::aead::NONCE_LEN;
+use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 
 /// The longest associated data that [`Gcm`] takes, in bytes: one block. ESP's has 8 or 12 bytes.
 pub(super) const MAX_AAD: usize = BLOCK;

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
 };
 
 use super::{BLOCK, Gcm, Packet, Product, counters, load, reverse, store, xor_block, xor_partial};
-use crate::aead::NONCE_LEN;
+use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 
 /// Blocks in a pass.
 pub(super) const STRIDE: usize = 16;
