@@ -31,10 +31,11 @@ proptest! {
             for aead in a.aeads {
                 let algorithm = aead.algorithm();
                 let raw = SeededRng::new(seed).bytes(algorithm.key_len());
-                let nonce = SeededRng::new(!seed).bytes(12).try_into().unwrap();
+                let nonce = SeededRng::new(!seed).bytes(algorithm.nonce_len());
                 let sealer = aead.key(&raw).unwrap();
                 let opener = b.aead(algorithm).unwrap().key(&raw).unwrap();
-                let mut packet = [&text[..], &[0; 16]].concat();
+                let mut packet = text.clone();
+                packet.resize(text.len() + algorithm.tag_len(), 0);
                 sealer.seal(&nonce, &aad, &mut packet).unwrap();
                 let mut flipped = packet.clone();
                 flipped[bent % packet.len()] ^= 1 << (bent % 8);
@@ -51,7 +52,7 @@ proptest! {
             for cipher in a.ciphers {
                 let algorithm = cipher.algorithm();
                 let mut rng = SeededRng::new(seed);
-                let (raw, iv) = (rng.bytes(algorithm.key_len()), rng.bytes(16));
+                let (raw, iv) = (rng.bytes(algorithm.key_len()), rng.bytes(algorithm.iv_len()));
                 let text = rng.bytes(blocks * 16);
                 let mut data = text.clone();
                 cipher.key(&raw).unwrap().encrypt(&iv, &mut data).unwrap();
