@@ -7,8 +7,8 @@
 use std::sync::LazyLock;
 
 use adit_certval::{
-    CrlStore, Identity, NamePattern, Outcome, Purpose, Query, Reason, Revocation, TrustAnchor,
-    Verifier,
+    CertificateRef, CrlStore, Identity, NamePattern, Outcome, Purpose, Query, Reason, Revocation,
+    TrustAnchor, Verifier,
 };
 use adit_platform::UnixTime;
 use adit_platform::ring::PROVIDER;
@@ -552,6 +552,34 @@ fn a_ca_without_basic_constraints_is_refused() {
     let query = Query::new(&sent, UnixTime::from_secs(pki::NOW));
     let error = WORLD.verifier.verify(&query, &CrlStore::new()).unwrap_err();
     assert_eq!(error.reason, Reason::NotACa);
+}
+
+/// Where a CA's certificate names purposes, those below it are held to them (5.1.3.12 down the chain).
+#[test]
+fn the_extended_key_usage_of_a_ca_bounds_what_it_issues() {
+    let mut rng = SeededRng::new(51312);
+    for (purposes, accepted) in [
+        (&[][..], true),
+        (&[IKE], true),
+        (&[ANY], true),
+        (&[EMAIL_PROTECTION], false),
+        (&[SERVER], false),
+    ] {
+        let template = Template { extended_key_usage: purposes.to_vec(), ..Template::ca("CA") };
+        let mut ca = WORLD.root.clone().intermediate(&template, Key::ed25519(&mut rng));
+        let gateway = ca.issue(&Template::gateway("gw.example.org"), Key::ed25519(&mut rng));
+        let sent = [&gateway.certificate[..], &ca.certificate];
+        let mut query = Query::new(&sent, UnixTime::from_secs(pki::NOW));
+        query.purpose = Purpose::IkeStrict;
+        match WORLD.verifier.verify(&query, &CrlStore::new()) {
+            Ok(_) => assert!(accepted, "{purposes:?}"),
+            Err(error) => {
+                assert!(!accepted, "{purposes:?}: {error}");
+                assert_eq!(error.certificate, Some(CertificateRef::Presented(1)));
+                assert_eq!(error.reason, Reason::ExtendedKeyUsage);
+            }
+        }
+    }
 }
 
 /// One name that matches does not excuse another that is malformed.

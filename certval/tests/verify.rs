@@ -1,11 +1,11 @@
 //! Whole verifications against a PKI made for the purpose, for every provider.
 
 use adit_certval::{
-    CertificateRef, CrlError, CrlStore, Error, ErrorClass, Identity, Outcome, Purpose, Query,
-    Reason, Revocation, RevocationReason, TrustAnchor, VerifiedPath, Verifier, Warning,
+    CertificateRef, CrlError, CrlStore, Error, ErrorClass, Outcome, Query, Reason, Revocation,
+    RevocationReason, TrustAnchor, VerifiedPath, Verifier, Warning,
 };
 use adit_platform::{Provider, UnixTime};
-use adit_testkit::pki::{self, Authority, Issued, Key, Template, purpose, usage};
+use adit_testkit::pki::{self, Authority, Issued, Key, Template};
 use adit_testkit::rng::SeededRng;
 
 const PROVIDERS: [&Provider; 2] =
@@ -300,81 +300,6 @@ fn a_peer_cannot_hide_the_signer_of_a_crl_behind_others_of_its_name() {
     store.insert(&verifier, crl, &sent).unwrap();
     let (_, reason) = refused(verifier.verify(&Query::new(&sent, NOW), &store));
     assert!(matches!(reason, Reason::Revoked { .. }), "{reason}");
-}
-
-#[test]
-fn names_match_as_rfc_4945_demands() {
-    let world = World::new();
-    let verifier = world.verifier(PROVIDERS[0], Revocation::Ignore);
-    let subject =
-        adit_certval::Certificate::from_der(&world.gateway.certificate).unwrap().subject();
-    let der = subject.as_der();
-    let upper = [&der[..der.len() - 15], b"GATEWAY.example"].concat();
-    let v6 = "2001:db8::1".parse::<std::net::Ipv6Addr>().unwrap().octets();
-    let cases: [(Identity<'_>, bool); 12] = [
-        (Identity::Fqdn("gateway.example"), true),
-        (Identity::Fqdn("GateWay.Example"), true),
-        (Identity::Fqdn("way.example"), false),
-        (Identity::Fqdn(""), false),
-        (Identity::Rfc822("gateway.example"), false),
-        (Identity::Ipv4([192, 0, 2, 1]), true),
-        (Identity::Ipv4([192, 0, 2, 2]), false),
-        (Identity::Ipv6(v6), true),
-        (Identity::Ipv6([0; 16]), false),
-        (Identity::DistinguishedName(der), true),
-        (Identity::DistinguishedName(&upper), true),
-        (Identity::DistinguishedName(&[0x30, 0]), false),
-    ];
-    for (identity, matches) in cases {
-        let sent = world.sent();
-        let mut query = Query::new(&sent, NOW);
-        query.identity = Some(identity);
-        let result = verifier.verify(&query, &CrlStore::new());
-        if matches {
-            accepted(result);
-        } else {
-            let expected = (Some(CertificateRef::Presented(0)), Reason::WrongName);
-            assert_eq!(refused(result), expected, "{identity:?}");
-        }
-    }
-}
-
-#[test]
-fn key_usage_and_extended_key_usage_are_those_of_rfc_4945() {
-    //= RFC 4945 section 5.1.3.2
-    //= RFC 4945 section 5.1.3.12
-    let usages = [
-        (None, true),
-        (Some(usage::DIGITAL_SIGNATURE), true),
-        (Some(usage::NON_REPUDIATION), true),
-        (Some(usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT), true),
-        (Some(usage::KEY_ENCIPHERMENT), false),
-    ];
-    let purposes: [(&[&'static str], bool); 5] = [
-        (&[], true),
-        (&[purpose::IPSEC_IKE], true),
-        (&[purpose::ANY], true),
-        (&[purpose::SERVER_AUTH], false),
-        (&[purpose::SERVER_AUTH, purpose::IPSEC_IKE], true),
-    ];
-    for (key_usage, usage_fits) in usages {
-        for (extended, extended_fits) in purposes {
-            let extended_key_usage = extended.to_vec();
-            let world = World::with(&Template { key_usage, extended_key_usage, ..gateway() });
-            let result = world.ask(PROVIDERS[0], |query| query.purpose = Purpose::IkeStrict);
-            match (usage_fits, extended_fits) {
-                (true, true) => drop(accepted(result)),
-                (_, false) => assert_eq!(refused(result).1, Reason::ExtendedKeyUsage),
-                (false, true) => assert_eq!(refused(result).1, Reason::KeyUsage),
-            }
-        }
-    }
-    // What public CAs issue is accepted of a gateway, not of a client.
-    let extended_key_usage = vec![purpose::SERVER_AUTH];
-    let world = World::with(&Template { extended_key_usage, ..gateway() });
-    accepted(world.ask(PROVIDERS[0], |query| query.purpose = Purpose::IkeGateway));
-    let client = world.ask(PROVIDERS[0], |query| query.purpose = Purpose::IkeClient);
-    assert_eq!(refused(client).1, Reason::ExtendedKeyUsage);
 }
 
 #[test]
