@@ -18,6 +18,9 @@ pub enum SignatureScheme {
     RsaPkcs1Sha384,
     /// RSASSA-PKCS1-v1_5 with SHA-512.
     RsaPkcs1Sha512,
+    /// RSASSA-PSS with SHA-1, MGF1 with the same, salt of 20 bytes: the defaults of RFC 4055 section 3.1. Verified
+    /// in certificates only, by explicit policy; no key signs with it.
+    RsaPssSha1,
     /// RSASSA-PSS with SHA-256, MGF1 with the same, salt of 32 bytes.
     RsaPssSha256,
     /// RSASSA-PSS with SHA-384, MGF1 with the same, salt of 48 bytes.
@@ -36,8 +39,20 @@ pub enum SignatureScheme {
     EcdsaP384Sha384,
     /// ECDSA on P-384 with SHA-512.
     EcdsaP384Sha512,
+    /// ECDSA on P-521 with SHA-256.
+    EcdsaP521Sha256,
+    /// ECDSA on P-521 with SHA-384.
+    EcdsaP521Sha384,
+    /// ECDSA on P-521 with SHA-512.
+    EcdsaP521Sha512,
     /// Ed25519 (pure), RFC 8032.
     Ed25519,
+    /// ML-DSA-44 (pure, empty context), FIPS 204 and RFC 9881.
+    MlDsa44,
+    /// ML-DSA-65 (pure, empty context), FIPS 204 and RFC 9881.
+    MlDsa65,
+    /// ML-DSA-87 (pure, empty context), FIPS 204 and RFC 9881.
+    MlDsa87,
 }
 
 /// A signature algorithm whose signatures can be verified here.
@@ -48,8 +63,11 @@ pub trait SignatureVerifier: Send + Sync + fmt::Debug {
     /// Verifies `signature` over `message`.
     ///
     /// `public_key` is the content of the `subjectPublicKey` BIT STRING: an `RSAPublicKey` structure, an
-    /// uncompressed point, or 32 bytes for Ed25519. ECDSA signatures are in their DER form
-    /// (`ECDSA-Sig-Value`).
+    /// uncompressed point, 32 bytes for Ed25519, or 1312, 1952 or 2592 bytes for ML-DSA. ECDSA signatures
+    /// are in their DER form (`ECDSA-Sig-Value`).
+    ///
+    /// The providers here verify RSA with a modulus of 2048 to 8192 bits and an odd exponent from 3 to
+    /// 2<sup>33</sup>.
     ///
     /// # Errors
     /// If the signature is not valid, or the key is malformed or of a size that is not accepted.
@@ -75,7 +93,9 @@ impl core::error::Error for InvalidSignature {}
 
 /// Reads private keys into a form that can sign.
 pub trait KeyLoader: Send + Sync + fmt::Debug {
-    /// Loads an unencrypted PKCS#8 `PrivateKeyInfo` in DER (RFC 5958): RSA, EC (P-256, P-384) or Ed25519.
+    /// Loads an unencrypted PKCS#8 `PrivateKeyInfo` in DER (RFC 5958): RSA of 2048 to 4096 bits, EC (P-256,
+    /// P-384, P-521), Ed25519, or ML-DSA as a seed, alone or with the expanded key (RFC 9881 section 6). An
+    /// expanded ML-DSA key without its seed is not supported.
     ///
     /// # Errors
     /// If the structure is malformed or the key is of a kind that this provider cannot use.

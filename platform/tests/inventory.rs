@@ -48,6 +48,7 @@ fn every_algorithm_is_listed_once() {
             RsaPkcs1Sha256,
             RsaPkcs1Sha384,
             RsaPkcs1Sha512,
+            RsaPssSha1,
             RsaPssSha256,
             RsaPssSha384,
             RsaPssSha512,
@@ -57,7 +58,13 @@ fn every_algorithm_is_listed_once() {
             EcdsaP384Sha256,
             EcdsaP384Sha384,
             EcdsaP384Sha512,
+            EcdsaP521Sha256,
+            EcdsaP521Sha384,
+            EcdsaP521Sha512,
             Ed25519,
+            MlDsa44,
+            MlDsa65,
+            MlDsa87,
         ];
         check(p, listed, &schemes);
     }

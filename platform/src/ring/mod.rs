@@ -3,7 +3,7 @@
 //! ring brings AES-GCM, ChaCha20-Poly1305, SHA and HMAC, X25519, P-256 and P-384, verification of
 //! nearly every scheme, and signing with RSA, Ed25519 and the usual ECDSA pairs. What it lacks comes from
 //! the modules behind `rustcrypto`: AES-CBC, the MODP groups, ML-KEM-768, ECDSA with a hash of
-//! another size than the curve, and RSA signatures with SHA-1.
+//! another size than the curve and on P-521, ML-DSA, and RSA signatures with SHA-1.
 //!
 //! Two things about ring that an embedder should know:
 //!

@@ -11,7 +11,10 @@ use crate::Provider;
 use crate::hash::HashAlgorithm;
 use crate::mac::MacAlgorithm;
 use crate::prf::PrfAlgorithm;
-use crate::rustcrypto::{AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, MlKem768, Modp, all_aeads};
+use crate::rustcrypto::{
+    AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, MlDsaVerifier, MlKem768, Modp, RsaVerifier,
+    all_aeads,
+};
 use crate::signature::SignatureScheme;
 
 /// Every algorithm that this crate names: ring's, completed in portable Rust.
@@ -63,6 +66,7 @@ pub static PROVIDER: Provider = Provider {
         &RingVerifier(SignatureScheme::RsaPkcs1Sha256, &ring_signature::RSA_PKCS1_2048_8192_SHA256),
         &RingVerifier(SignatureScheme::RsaPkcs1Sha384, &ring_signature::RSA_PKCS1_2048_8192_SHA384),
         &RingVerifier(SignatureScheme::RsaPkcs1Sha512, &ring_signature::RSA_PKCS1_2048_8192_SHA512),
+        &RsaVerifier(SignatureScheme::RsaPssSha1),
         &RingVerifier(SignatureScheme::RsaPssSha256, &ring_signature::RSA_PSS_2048_8192_SHA256),
         &RingVerifier(SignatureScheme::RsaPssSha384, &ring_signature::RSA_PSS_2048_8192_SHA384),
         &RingVerifier(SignatureScheme::RsaPssSha512, &ring_signature::RSA_PSS_2048_8192_SHA512),
@@ -72,7 +76,13 @@ pub static PROVIDER: Provider = Provider {
         &RingVerifier(SignatureScheme::EcdsaP384Sha256, &ring_signature::ECDSA_P384_SHA256_ASN1),
         &RingVerifier(SignatureScheme::EcdsaP384Sha384, &ring_signature::ECDSA_P384_SHA384_ASN1),
         &EcdsaVerifier(SignatureScheme::EcdsaP384Sha512),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha256),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha384),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha512),
         &RingVerifier(SignatureScheme::Ed25519, &ring_signature::ED25519),
+        &MlDsaVerifier(SignatureScheme::MlDsa44),
+        &MlDsaVerifier(SignatureScheme::MlDsa65),
+        &MlDsaVerifier(SignatureScheme::MlDsa87),
     ],
     keys: &Loader,
 };

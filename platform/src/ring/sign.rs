@@ -37,6 +37,8 @@ impl KeyLoader for Loader {
                 let scalar = Zeroizing::new(<[u8; 48]>::from(key.to_bytes()));
                 Arc::new(Ecdsa::new(&P384, &*scalar, EcdsaKey::p384(key))?)
             }
+            PrivateKey::P521(key) => Arc::new(EcdsaKey::p521(key)),
+            PrivateKey::MlDsa(key) => Arc::new(key),
             PrivateKey::Ed25519(seed, public) => {
                 let pair = match public {
                     Some(public) => Ed25519KeyPair::from_seed_and_public_key(&*seed, public),

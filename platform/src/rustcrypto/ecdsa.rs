@@ -1,4 +1,4 @@
-//! ECDSA on P-256 and P-384 with any SHA-2.
+//! ECDSA on P-256, P-384 and P-521 with any SHA-2.
 
 use alloc::vec::Vec;
 
@@ -6,6 +6,7 @@ use ::ecdsa::hazmat::sign_prehashed_rfc6979;
 use p256::NistP256;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p384::NistP384;
+use p521::NistP521;
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
@@ -46,6 +47,10 @@ impl SignatureVerifier for EcdsaVerifier {
                 let signature = p384::ecdsa::Signature::from_der(signature)?;
                 key.verify_prehash(&prehash, &signature)
             }),
+            Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(public_key).and_then(|key| {
+                let signature = p521::ecdsa::Signature::from_der(signature)?;
+                key.verify_prehash(&prehash, &signature)
+            }),
         };
         valid.map_err(|_| InvalidSignature)
     }
@@ -55,6 +60,7 @@ impl SignatureVerifier for EcdsaVerifier {
 enum Curve {
     P256,
     P384,
+    P521,
 }
 
 fn parameters(scheme: SignatureScheme) -> Option<(Curve, HashAlgorithm)> {
@@ -65,6 +71,9 @@ fn parameters(scheme: SignatureScheme) -> Option<(Curve, HashAlgorithm)> {
         SignatureScheme::EcdsaP384Sha256 => (Curve::P384, HashAlgorithm::Sha256),
         SignatureScheme::EcdsaP384Sha384 => (Curve::P384, HashAlgorithm::Sha384),
         SignatureScheme::EcdsaP384Sha512 => (Curve::P384, HashAlgorithm::Sha512),
+        SignatureScheme::EcdsaP521Sha256 => (Curve::P521, HashAlgorithm::Sha256),
+        SignatureScheme::EcdsaP521Sha384 => (Curve::P521, HashAlgorithm::Sha384),
+        SignatureScheme::EcdsaP521Sha512 => (Curve::P521, HashAlgorithm::Sha512),
         _ => return None,
     })
 }
@@ -78,6 +87,7 @@ pub(crate) struct EcdsaKey {
 enum Scalar {
     P256(p256::SecretKey),
     P384(p384::SecretKey),
+    P521(p521::SecretKey),
 }
 
 impl EcdsaKey {
@@ -91,10 +101,16 @@ impl EcdsaKey {
         Self { scalar: Scalar::P384(key), public }
     }
 
+    pub(crate) fn p521(key: p521::SecretKey) -> Self {
+        let public = key.public_key().to_sec1_bytes().into_vec();
+        Self { scalar: Scalar::P521(key), public }
+    }
+
     fn curve(&self) -> Curve {
         match self.scalar {
             Scalar::P256(_) => Curve::P256,
             Scalar::P384(_) => Curve::P384,
+            Scalar::P521(_) => Curve::P521,
         }
     }
 }
@@ -104,6 +120,7 @@ impl core::fmt::Debug for EcdsaKey {
         f.write_str(match self.curve() {
             Curve::P256 => "EcdsaKey(P-256)",
             Curve::P384 => "EcdsaKey(P-384)",
+            Curve::P521 => "EcdsaKey(P-521)",
         })
     }
 }
@@ -141,6 +158,11 @@ impl SigningKey for EcdsaKey {
                 SignatureScheme::EcdsaP384Sha512,
                 SignatureScheme::EcdsaP384Sha256,
             ],
+            Curve::P521 => &[
+                SignatureScheme::EcdsaP521Sha512,
+                SignatureScheme::EcdsaP521Sha384,
+                SignatureScheme::EcdsaP521Sha256,
+            ],
         }
     }
 
@@ -166,6 +188,7 @@ impl SigningKey for EcdsaKey {
         Ok(match &self.scalar {
             Scalar::P256(key) => sign!(key, NistP256, hash, &prehash, &*extra),
             Scalar::P384(key) => sign!(key, NistP384, hash, &prehash, &*extra),
+            Scalar::P521(key) => sign!(key, NistP521, hash, &prehash, &*extra),
         })
     }
 }

@@ -13,17 +13,21 @@ mod ctr;
 mod digest;
 mod ecdsa;
 mod gcm;
+mod mldsa;
 mod mlkem;
 mod modp;
 mod pkcs8;
 mod rsa;
+mod rsa_verify;
 
 pub(crate) use aes_mac::{AesCmac96, AesXcbc96};
 pub(crate) use ecdsa::{EcdsaKey, EcdsaVerifier};
+pub(crate) use mldsa::{MlDsaKey, MlDsaVerifier};
 pub(crate) use mlkem::MlKem768;
 pub(crate) use modp::Modp;
 pub(crate) use pkcs8::{PrivateKey, read as read_pkcs8};
 pub(crate) use rsa::RsaKey;
+pub(crate) use rsa_verify::RsaVerifier;
 
 use crate::aead::Aead;
 use crate::cipher::Cipher;
@@ -76,8 +80,6 @@ mod ed25519;
 mod hmac;
 #[cfg(feature = "rustcrypto")]
 mod provider;
-#[cfg(feature = "rustcrypto")]
-mod rsa_verify;
 #[cfg(feature = "rustcrypto")]
 mod x25519;
 #[cfg(feature = "rustcrypto")]

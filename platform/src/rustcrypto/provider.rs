@@ -7,11 +7,10 @@ use super::digest::Hash;
 use super::ecdh::{P256, P384};
 use super::ed25519::{Ed25519Key, Ed25519Verifier};
 use super::hmac::{HMAC_SHA2_256, HMAC_SHA2_384, HMAC_SHA2_512, HmacPrf};
-use super::rsa_verify::RsaVerifier;
 use super::x25519::X25519;
 use super::{
-    AesCmac96, AesXcbc96, CIPHERS, EcdsaKey, EcdsaVerifier, MlKem768, Modp, PrivateKey, RsaKey,
-    all_aeads, read_pkcs8,
+    AesCmac96, AesXcbc96, CIPHERS, EcdsaKey, EcdsaVerifier, MlDsaVerifier, MlKem768, Modp,
+    PrivateKey, RsaKey, RsaVerifier, all_aeads, read_pkcs8,
 };
 use crate::Provider;
 use crate::hash::HashAlgorithm;
@@ -62,6 +61,7 @@ pub static PROVIDER: Provider = Provider {
         &RsaVerifier(SignatureScheme::RsaPkcs1Sha256),
         &RsaVerifier(SignatureScheme::RsaPkcs1Sha384),
         &RsaVerifier(SignatureScheme::RsaPkcs1Sha512),
+        &RsaVerifier(SignatureScheme::RsaPssSha1),
         &RsaVerifier(SignatureScheme::RsaPssSha256),
         &RsaVerifier(SignatureScheme::RsaPssSha384),
         &RsaVerifier(SignatureScheme::RsaPssSha512),
@@ -71,7 +71,13 @@ pub static PROVIDER: Provider = Provider {
         &EcdsaVerifier(SignatureScheme::EcdsaP384Sha256),
         &EcdsaVerifier(SignatureScheme::EcdsaP384Sha384),
         &EcdsaVerifier(SignatureScheme::EcdsaP384Sha512),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha256),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha384),
+        &EcdsaVerifier(SignatureScheme::EcdsaP521Sha512),
         &Ed25519Verifier,
+        &MlDsaVerifier(SignatureScheme::MlDsa44),
+        &MlDsaVerifier(SignatureScheme::MlDsa65),
+        &MlDsaVerifier(SignatureScheme::MlDsa87),
     ],
     keys: &Loader,
 };
@@ -86,6 +92,8 @@ impl KeyLoader for Loader {
             PrivateKey::Rsa(pkcs1, schemes) => Arc::new(RsaKey::from_pkcs1(pkcs1, schemes)?),
             PrivateKey::P256(key) => Arc::new(EcdsaKey::p256(key)),
             PrivateKey::P384(key) => Arc::new(EcdsaKey::p384(key)),
+            PrivateKey::P521(key) => Arc::new(EcdsaKey::p521(key)),
+            PrivateKey::MlDsa(key) => Arc::new(key),
             PrivateKey::Ed25519(seed, public) => {
                 let key = Ed25519Key::new(&seed);
                 if public.is_some_and(|public| public != key.public_key()) {

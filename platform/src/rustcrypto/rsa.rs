@@ -30,6 +30,7 @@ pub(super) fn parameters(scheme: SignatureScheme) -> Option<(Padding, HashAlgori
         SignatureScheme::RsaPkcs1Sha256 => (Padding::Pkcs1, HashAlgorithm::Sha256),
         SignatureScheme::RsaPkcs1Sha384 => (Padding::Pkcs1, HashAlgorithm::Sha384),
         SignatureScheme::RsaPkcs1Sha512 => (Padding::Pkcs1, HashAlgorithm::Sha512),
+        SignatureScheme::RsaPssSha1 => (Padding::Pss, HashAlgorithm::Sha1),
         SignatureScheme::RsaPssSha256 => (Padding::Pss, HashAlgorithm::Sha256),
         SignatureScheme::RsaPssSha384 => (Padding::Pss, HashAlgorithm::Sha384),
         SignatureScheme::RsaPssSha512 => (Padding::Pss, HashAlgorithm::Sha512),
@@ -61,10 +62,10 @@ pub(super) fn pkcs1(hash: HashAlgorithm) -> Pkcs1v15Sign {
 pub(super) fn pss(hash: HashAlgorithm) -> Pss {
     use rsa::sha2::{Sha256, Sha384, Sha512};
     match hash {
+        HashAlgorithm::Sha1 => Pss::new_blinded::<rsa_sha1::Sha1>(),
+        HashAlgorithm::Sha256 => Pss::new_blinded::<Sha256>(),
         HashAlgorithm::Sha384 => Pss::new_blinded::<Sha384>(),
         HashAlgorithm::Sha512 => Pss::new_blinded::<Sha512>(),
-        // No scheme combines PSS with SHA-1.
-        HashAlgorithm::Sha1 | HashAlgorithm::Sha256 => Pss::new_blinded::<Sha256>(),
     }
 }
 

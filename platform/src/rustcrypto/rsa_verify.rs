@@ -13,7 +13,7 @@ const VERIFY_BITS: core::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Verifies one of the RSA schemes.
 #[derive(Debug)]
-pub(super) struct RsaVerifier(pub(super) SignatureScheme);
+pub(crate) struct RsaVerifier(pub(crate) SignatureScheme);
 
 impl SignatureVerifier for RsaVerifier {
     fn scheme(&self) -> SignatureScheme {
