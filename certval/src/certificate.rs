@@ -1,5 +1,7 @@
 //! One certificate, read without copying (RFC 5280 section 4.1).
 
+use alloc::borrow::Cow;
+
 use crate::algorithm::AlgorithmIdentifier;
 use crate::der::{DerError, DerErrorKind, Field, Reader, tag, time};
 use crate::extension::Extensions;
@@ -30,12 +32,17 @@ pub struct Certificate<'a> {
     pub(crate) signature: &'a [u8],
 }
 
-/// A `SubjectPublicKeyInfo`: the algorithm, the key, and both together in DER.
+/// A `SubjectPublicKeyInfo`: the algorithm, the key, and both together in DER; and what it takes over from the
+/// key of its issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spki<'a> {
     pub(crate) der: &'a [u8],
     pub(crate) algorithm: AlgorithmIdentifier<'a>,
     pub(crate) key: &'a [u8],
+    /// Parameters of the issuer's key, where this one has none of its own; see [`algorithm::working_key`].
+    ///
+    /// [`algorithm::working_key`]: crate::algorithm::working_key
+    pub(crate) inherited: Option<&'a [u8]>,
 }
 
 impl<'a> Spki<'a> {
@@ -45,7 +52,17 @@ impl<'a> Spki<'a> {
         let algorithm = AlgorithmIdentifier::read(&mut inner)?;
         let key = inner.octet_aligned_bits()?.bytes;
         inner.finish()?;
-        Ok(Self { der: whole.whole.bytes, algorithm, key })
+        Ok(Self { der: whole.whole.bytes, algorithm, key, inherited: None })
+    }
+}
+
+impl Spki<'_> {
+    /// What tells this key from others: its DER, followed by inherited parameters.
+    pub(crate) fn identity(&self) -> Cow<'_, [u8]> {
+        match self.inherited {
+            None => Cow::Borrowed(self.der),
+            Some(parameters) => Cow::Owned([self.der, parameters].concat()),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Crl {
     parts: Parts,
     index: Index,
     issuers: Issuers,
-    /// The `SubjectPublicKeyInfo` whose key signed it.
+    /// The [identity](crate::certificate::Spki::identity) of the key that signed it.
     pub(crate) signer: Vec<u8>,
 }
 

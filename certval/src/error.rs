@@ -113,6 +113,8 @@ pub enum Reason {
     WeakAlgorithm,
     /// The key is shorter than [`AlgorithmPolicy`](crate::AlgorithmPolicy) demands.
     WeakKey,
+    /// An RSA key of more than 8192 bits, which is more work than a stranger's certificate may cause.
+    OversizedKey,
     /// The certificate becomes valid later.
     NotYetValid {
         /// Seconds since 1970; negative before.
@@ -180,6 +182,7 @@ impl Reason {
             | Self::NameConstraint { .. }
             | Self::MapsAnyPolicy => ErrorClass::Peer,
             Self::UnsupportedAlgorithm
+            | Self::OversizedKey
             | Self::UnsupportedNameConstraint { .. }
             | Self::UnknownCriticalExtension(_) => ErrorClass::Incompatible,
             Self::NoTrustAnchor => ErrorClass::Misuse,
@@ -214,7 +217,10 @@ impl Reason {
             Self::KeyUsage | Self::ExtendedKeyUsage => 50,
             Self::AnchorNotForPurpose => 48,
             Self::UnknownCriticalExtension(_) => 45,
-            Self::WeakAlgorithm | Self::WeakKey | Self::UnsupportedAlgorithm => 40,
+            Self::WeakAlgorithm
+            | Self::WeakKey
+            | Self::OversizedKey
+            | Self::UnsupportedAlgorithm => 40,
             Self::BadSignature => 30,
             Self::Malformed(_) => 20,
             Self::UnknownIssuer | Self::NoCertificate | Self::NoTrustAnchor => 10,
@@ -253,6 +259,7 @@ impl fmt::Display for Reason {
             Self::UnsupportedAlgorithm => "unsupported algorithm or key",
             Self::WeakAlgorithm => "signature algorithm refused by policy",
             Self::WeakKey => "key too short for policy",
+            Self::OversizedKey => "RSA key longer than 8192 bits",
             Self::NotACa => "not a CA certificate",
             Self::PathTooLong => "path length constraint exceeded",
             Self::MayNotSignCertificates => "key usage does not allow signing certificates",

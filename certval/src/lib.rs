@@ -81,7 +81,7 @@ mod template;
 mod validate;
 mod verifier;
 
-pub use algorithm::AlgorithmPolicy;
+pub use algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
 pub use anchor::{Revocation, TrustAnchor};
 pub use budget::Budget;
 pub use certificate::Certificate;

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::algorithm;
 use crate::budget::Meter;
 use crate::certificate::{Certificate, Spki};
 use crate::distribution;
@@ -23,8 +24,8 @@ pub(crate) struct Link<'a> {
     pub(crate) certificate: Rc<Certificate<'a>>,
 }
 
-/// A signature that was checked: certificate and key by address, and whether they fit.
-type CheckedSignature = (*const u8, *const u8, Result<(), Reason>);
+/// A signature that was checked: certificate, key and inherited parameters by address, and whether they fit.
+type CheckedSignature = ([Option<*const u8>; 3], Result<(), Reason>);
 
 /// Judges one path to the anchor of this index: true ends the search, an error too.
 type Judge<'j, 'a> = dyn FnMut(&[Link<'a>], usize) -> Result<bool, Error> + 'j;
@@ -224,6 +225,7 @@ impl<'a> Search<'a> {
             }
             led_somewhere = true;
             if ambiguous
+                && !algorithm::inherits(self.verifier, certificate.spki)
                 && let Err(reason) = self.check_signature(&last.certificate, certificate.spki)
             {
                 self.note_or_stop(stop(reason))?;
@@ -259,21 +261,21 @@ impl<'a> Search<'a> {
         certificate: &Certificate<'a>,
         key: Spki<'a>,
     ) -> Result<(), Reason> {
-        let pair = (certificate.as_der().as_ptr(), key.der.as_ptr());
+        let address = |bytes: Option<&[u8]>| bytes.map(<[u8]>::as_ptr);
+        let which = [Some(certificate.as_der()), Some(key.der), key.inherited].map(address);
         let mut checked = self.checked.borrow_mut();
-        if let Some((.., result)) = checked.iter().find(|(c, k, _)| (*c, *k) == pair) {
+        if let Some((_, result)) = checked.iter().find(|(checked, _)| *checked == which) {
             return result.clone();
         }
         self.meter.spend(Limit::Signatures)?;
-        let result = crate::algorithm::verify(
-            &self.verifier.provider,
-            self.verifier.algorithms,
+        let result = algorithm::verify(
+            self.verifier,
             certificate.signature_algorithm,
             key,
             certificate.signed.bytes,
             certificate.signature,
         );
-        checked.push((pair.0, pair.1, result.clone()));
+        checked.push((which, result.clone()));
         result
     }
 

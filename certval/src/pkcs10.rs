@@ -6,7 +6,7 @@ use core::fmt;
 
 use adit_platform::Provider;
 
-use crate::algorithm::{self, AlgorithmIdentifier, AlgorithmPolicy};
+use crate::algorithm::{self, AlgorithmIdentifier};
 use crate::certificate::{Certificate, Spki};
 use crate::der::{DerError, DerErrorKind, Field, Reader, tag};
 use crate::error::Reason;
@@ -15,6 +15,7 @@ use crate::field::Format;
 use crate::info;
 use crate::name::Name;
 use crate::oid;
+use crate::verifier::Verifier;
 
 /// A certificate request, borrowed from its DER: one's own that waits for its certificate, or one that came in.
 ///
@@ -150,14 +151,8 @@ impl<'a> CertificateRequest<'a> {
     /// # Errors
     /// [`Reason::BadSignature`], or why the algorithm or key is refused.
     pub fn verify(&self, provider: &Provider) -> Result<(), Reason> {
-        algorithm::verify(
-            provider,
-            AlgorithmPolicy::default(),
-            self.algorithm,
-            self.spki,
-            self.signed,
-            self.signature,
-        )
+        let verifier = Verifier::new(provider);
+        algorithm::verify(&verifier, self.algorithm, self.spki, self.signed, self.signature)
     }
 
     /// Whether `certificate` was issued for this request: it holds the same key.

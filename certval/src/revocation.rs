@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use crate::algorithm;
 use crate::anchor::{Revocation, TrustAnchor};
+use crate::certificate::Spki;
 use crate::crl::{Crl, Entry};
 use crate::distribution::{self, DistributionPoint, Reasons};
 use crate::error::{CertificateRef, Error, Limit, Reason, RevocationReason};
@@ -189,7 +191,7 @@ impl<'a> Check<'_, 'a> {
         crl: &Crl,
     ) -> Result<bool, Error> {
         if let Some(issuer) = path.get(position + 1)
-            && issuer.certificate.spki.der == crl.signer
+            && self.working_key(path, position + 1).is_some_and(|key| *key.identity() == crl.signer)
             && issuer.certificate.subject().canonical() == crl.parts().issuer
         {
             let usage = issuer.certificate.extensions.key_usage().unwrap_or(None);
@@ -204,7 +206,7 @@ impl<'a> Check<'_, 'a> {
             return Ok(false);
         }
         for candidate in self.search.by_subject(&crl.parts().issuer) {
-            if candidate.certificate.spki.der != crl.signer {
+            if !crl.signer.starts_with(candidate.certificate.spki.der) {
                 continue;
             }
             if self.signers.contains(&candidate.reference) {
@@ -213,6 +215,10 @@ impl<'a> Check<'_, 'a> {
             self.signers.push(candidate.reference);
             let (search, anchor) = (self.search, self.anchor_index);
             let valid = search.crl_issuer_path(candidate, anchor, &mut |signer_path| {
+                let key = self.working_key(signer_path, 0);
+                if key.is_none_or(|key| *key.identity() != crl.signer) {
+                    return Ok(false);
+                }
                 for position in (0..signer_path.len()).rev() {
                     let status = self.status(signer_path, position)?;
                     let fatal = match status {
@@ -232,6 +238,23 @@ impl<'a> Check<'_, 'a> {
             }
         }
         Ok(false)
+    }
+}
+
+impl<'s> Check<'s, '_> {
+    /// The key of the certificate at this position, with what it inherits from those above it.
+    fn working_key<'k>(&self, path: &[Link<'k>], position: usize) -> Option<Spki<'k>>
+    where
+        's: 'k,
+    {
+        let verifier = self.search.verifier;
+        let own = path.get(position)?.certificate.spki;
+        if !algorithm::inherits(verifier, own) {
+            return Some(own);
+        }
+        let above = path.get(position..)?.iter().rev().map(|link| link.certificate.spki);
+        let anchor = self.anchor.spki()?;
+        Some(above.fold(anchor, |issuer, own| algorithm::working_key(verifier, own, issuer)))
     }
 }
 

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use crate::algorithm;
+use crate::anchor::TrustAnchor;
 use crate::certificate::{Certificate, Spki};
 use crate::crl::{Crl, CrlError, Unverified};
-use crate::der::Reader;
 use crate::error::Reason;
 use crate::verifier::Verifier;
 
@@ -102,7 +102,7 @@ pub(crate) fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// The `SubjectPublicKeyInfo` under which the CRL verifies.
+/// The [identity](Spki::identity) of the key under which the CRL verifies.
 fn find_signer(
     verifier: &Verifier,
     crl: &Unverified<'_>,
@@ -110,13 +110,10 @@ fn find_signer(
 ) -> Result<Vec<u8>, CrlError> {
     let issuer = &crl.parts.issuer;
     let anchors = verifier.anchors_by_name.get(issuer).into_iter().flatten();
-    let anchors = anchors.filter_map(|&index| {
-        let spki = verifier.anchors.get(index)?.subject_public_key_info();
-        Some((None, spki))
-    });
+    let anchors = anchors.filter_map(|&index| Some((None, verifier.anchors.get(index)?.spki()?)));
     let from_certificate = |der| {
         let certificate = Certificate::from_der(der).ok()?;
-        Some((certificate.extensions.subject_key_hint(), certificate.subject_public_key_info()))
+        Some((certificate.extensions.subject_key_hint(), certificate.spki))
     };
     let configured = verifier.intermediates_by_subject.get(issuer).into_iter().flatten();
     let configured =
@@ -125,25 +122,18 @@ fn find_signer(
         let certificate = Certificate::from_der(der).ok()?;
         (certificate.subject().canonical() == *issuer).then(|| from_certificate(der)).flatten()
     });
-    let mut candidates: Vec<(Option<&[u8]>, &[u8])> =
+    let mut candidates: Vec<(Option<&[u8]>, Spki<'_>)> =
         anchors.chain(configured).chain(sent).collect();
     // The key identifier is a hint on which to try first; all are tried.
     if let Some(hint) = crl.parts.authority_key.as_deref() {
         candidates.sort_by_key(|(key, _)| *key != Some(hint));
     }
     let mut failure = CrlError::UnknownSigner;
-    for (_, der) in candidates {
-        let Ok(key) = Spki::read(&mut Reader::new(der)) else { continue };
-        let result = algorithm::verify(
-            &verifier.provider,
-            verifier.algorithms,
-            crl.algorithm,
-            key,
-            crl.signed,
-            crl.signature,
-        );
+    let complete = |(_, key)| with_parameters(verifier, certificates, key);
+    for key in candidates.into_iter().flat_map(complete) {
+        let result = algorithm::verify(verifier, crl.algorithm, key, crl.signed, crl.signature);
         match result {
-            Ok(()) => return Ok(der.to_vec()),
+            Ok(()) => return Ok(key.identity().into_owned()),
             // Another key of the same name may still fit; a refused algorithm says more than a misfit.
             Err(Reason::BadSignature) if failure != CrlError::UnknownSigner => {}
             Err(reason) => failure = CrlError::Signature(reason),
@@ -155,3 +145,29 @@ fn find_signer(
 /// How many certificates that a peer sent are looked at; as many as a query may hold by default. Fewer would
 /// let a peer hide the CRL's signer behind others of the same name.
 const MAX_SENT: usize = 64;
+
+/// The key itself, or where it inherits its parameters, one for each value that any key of its kind at hand has:
+/// the path that the certificate will have is not known yet. A CRL counts only on paths that lead to the
+/// parameters under which it verified.
+fn with_parameters<'a>(
+    verifier: &'a Verifier,
+    certificates: &[&'a [u8]],
+    key: Spki<'a>,
+) -> Vec<Spki<'a>> {
+    if !algorithm::inherits(verifier, key) {
+        return Vec::from([key]);
+    }
+    let anchors = verifier.anchors.iter().filter_map(TrustAnchor::spki);
+    let configured = verifier.intermediates.iter().map(Vec::as_slice);
+    let sent = certificates.iter().take(MAX_SENT).copied();
+    let others =
+        configured.chain(sent).filter_map(|der| Some(Certificate::from_der(der).ok()?.spki));
+    let mut keys: Vec<Spki<'a>> = Vec::new();
+    for issuer in anchors.chain(others) {
+        let complete = algorithm::working_key(verifier, key, issuer);
+        if complete.inherited.is_some() && !keys.contains(&complete) && keys.len() < MAX_SENT {
+            keys.push(complete);
+        }
+    }
+    keys
+}

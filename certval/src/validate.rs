@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::algorithm;
 use crate::anchor::TrustAnchor;
 use crate::certificate::Certificate;
 use crate::constraints::NameConstraints;
@@ -91,7 +92,7 @@ pub(crate) fn validate<'a>(
             return Ok(initial);
         }
         prepare_for_next(search, &mut state, certificate, link.reference).map_err(fault)?;
-        key = certificate.spki;
+        key = algorithm::working_key(search.verifier, certificate.spki, key);
     }
     Err(Error::general(Reason::NoCertificate))
 }
@@ -133,7 +134,7 @@ fn check_critical(certificate: &Certificate<'_>) -> Result<(), Reason> {
 /// What the query demands of the peer's certificate besides its purpose.
 fn check_peer(search: &Search<'_>, certificate: &Certificate<'_>) -> Result<(), Reason> {
     let usage = certificate.extensions.key_usage().map_err(Reason::Malformed)?;
-    crate::algorithm::check_key(search.verifier.algorithms, certificate.spki)?;
+    algorithm::check_key(search.verifier.algorithms, certificate.spki)?;
     search.query.purpose.check_key_usage(usage)?;
     match search.query.identity {
         Some(identity) => identity.check(certificate),

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use adit_platform::hash::Hash;
 use adit_platform::{Provider, UnixTime};
 
-use crate::algorithm::AlgorithmPolicy;
+use crate::algorithm::{AlgorithmPolicy, SignatureAlgorithm};
 use crate::anchor::TrustAnchor;
 use crate::budget::{Budget, Meter};
 use crate::certificate::Certificate;
@@ -54,6 +54,8 @@ pub struct Verifier {
     pub(crate) anchors_by_name: BTreeMap<Vec<u8>, Vec<usize>>,
     pub(crate) intermediates: Vec<Vec<u8>>,
     pub(crate) intermediates_by_subject: BTreeMap<Vec<u8>, Vec<usize>>,
+    /// Algorithms that the host brought.
+    pub(crate) plugged: Vec<&'static dyn SignatureAlgorithm>,
     /// Which algorithms may sign certificates and CRLs.
     pub algorithms: AlgorithmPolicy,
 }
@@ -67,6 +69,7 @@ impl Verifier {
             anchors_by_name: BTreeMap::new(),
             intermediates: Vec::new(),
             intermediates_by_subject: BTreeMap::new(),
+            plugged: Vec::new(),
             algorithms: AlgorithmPolicy::default(),
         }
     }
@@ -88,6 +91,12 @@ impl Verifier {
         self.intermediates_by_subject.entry(canonical).or_default().push(self.intermediates.len());
         self.intermediates.push(der);
         Ok(())
+    }
+
+    /// Verifies signatures of one more algorithm from now on. It is asked for what the provider does not know;
+    /// [`AlgorithmPolicy`] does not look at its keys.
+    pub fn add_algorithm(&mut self, algorithm: &'static dyn SignatureAlgorithm) {
+        self.plugged.push(algorithm);
     }
 
     /// The trust anchors, in the order in which they were added.
