@@ -366,7 +366,7 @@ impl<'a> PssParameters<'a> {
         let Some(bound) = key.parameters.filter(|_| key.oid == oid::RSASSA_PSS) else {
             return true;
         };
-        Self::read(bound).is_ok_and(|bound| {
+        PssParameters::read(bound).is_ok_and(|bound| {
             self.hash == bound.hash && self.mgf_hash == bound.mgf_hash && self.salt >= bound.salt
         })
     }

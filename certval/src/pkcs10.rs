@@ -146,7 +146,7 @@ impl<'a> CertificateRequest<'a> {
     }
 
     /// Checks that the request is signed by the key that it names, under the default
-    /// [`AlgorithmPolicy`].
+    /// [`AlgorithmPolicy`](crate::AlgorithmPolicy).
     ///
     /// # Errors
     /// [`Reason::BadSignature`], or why the algorithm or key is refused.

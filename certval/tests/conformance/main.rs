@@ -10,5 +10,6 @@
 
 mod boringssl;
 mod data;
+mod dsa;
 mod openssl;
 mod pkits;
