@@ -73,6 +73,7 @@ extern crate std;
 
 pub mod aead;
 pub mod cipher;
+pub mod cipher_mac;
 pub mod hash;
 pub mod kex;
 pub mod mac;

@@ -2,6 +2,7 @@
 
 use crate::aead::{Aead, AeadAlgorithm};
 use crate::cipher::{Cipher, CipherAlgorithm};
+use crate::cipher_mac::CipherMac;
 use crate::hash::{Hash, HashAlgorithm};
 use crate::kex::{KexAlgorithm, KeyExchange};
 use crate::mac::{Mac, MacAlgorithm};
@@ -31,6 +32,9 @@ pub struct Provider {
     pub ciphers: &'static [&'static dyn Cipher],
     /// Integrity algorithms.
     pub macs: &'static [&'static dyn Mac],
+    /// Pairs of a cipher and an integrity algorithm that run over many packets at once. An addition to
+    /// what `ciphers` and `macs` list: nothing is offered to a peer for being here.
+    pub cipher_macs: &'static [&'static dyn CipherMac],
     /// Hash functions.
     pub hashes: &'static [&'static dyn Hash],
     /// Pseudorandom functions.
@@ -57,6 +61,15 @@ impl Provider {
     /// The integrity algorithm of this name, if it can run here.
     pub fn mac(&self, algorithm: MacAlgorithm) -> Option<&'static dyn Mac> {
         self.macs.iter().copied().find(|a| a.algorithm() == algorithm)
+    }
+
+    /// The form of this pair for many packets at once, if there is one.
+    pub fn cipher_mac(
+        &self,
+        cipher: CipherAlgorithm,
+        mac: MacAlgorithm,
+    ) -> Option<&'static dyn CipherMac> {
+        self.cipher_macs.iter().copied().find(|a| a.cipher() == cipher && a.mac() == mac)
     }
 
     /// The hash function of this name, if it can run here.

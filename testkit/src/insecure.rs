@@ -82,6 +82,7 @@ pub static PROVIDER: Provider = Provider {
         &Fake(MacAlgorithm::AesXcbc96),
         &Fake(MacAlgorithm::AesCmac96),
     ],
+    cipher_macs: &[],
     hashes: &[
         &Fake(HashAlgorithm::Sha1),
         &Fake(HashAlgorithm::Sha256),

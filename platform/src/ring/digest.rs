@@ -37,7 +37,10 @@ impl Hash for RingHash {
 
 /// An integrity algorithm, under our name and ring's: HMAC whose output is cut to half.
 #[derive(Debug)]
-pub(super) struct RingMac(pub(super) MacAlgorithm, pub(super) &'static hmac::Algorithm);
+pub(crate) struct RingMac(pub(super) MacAlgorithm, pub(super) &'static hmac::Algorithm);
+
+pub(crate) static HMAC_SHA2_256: RingMac =
+    RingMac(MacAlgorithm::HmacSha2_256_128, &hmac::HMAC_SHA256);
 
 impl Mac for RingMac {
     fn algorithm(&self) -> MacAlgorithm {

@@ -27,3 +27,5 @@ pub use provider::PROVIDER;
 
 #[cfg(feature = "simd")]
 pub(crate) use aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
+#[cfg(feature = "simd")]
+pub(crate) use digest::HMAC_SHA2_256;

@@ -3,7 +3,7 @@
 use ring::signature as ring_signature;
 
 use super::aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
-use super::digest::{RingHash, RingMac, RingPrf};
+use super::digest::{HMAC_SHA2_256, RingHash, RingMac, RingPrf};
 use super::kex::RingKex;
 use super::sign::Loader;
 use super::verify::RingVerifier;
@@ -32,12 +32,13 @@ pub static PROVIDER: Provider = Provider {
     aeads: &all_aeads([&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305]),
     ciphers: CIPHERS,
     macs: &[
-        &RingMac(MacAlgorithm::HmacSha2_256_128, &ring::hmac::HMAC_SHA256),
+        &HMAC_SHA2_256,
         &RingMac(MacAlgorithm::HmacSha2_384_192, &ring::hmac::HMAC_SHA384),
         &RingMac(MacAlgorithm::HmacSha2_512_256, &ring::hmac::HMAC_SHA512),
         &AesXcbc96,
         &AesCmac96,
     ],
+    cipher_macs: &[],
     hashes: &[
         &RingHash(HashAlgorithm::Sha1),
         &RingHash(HashAlgorithm::Sha256),

@@ -21,6 +21,8 @@ mod rsa;
 mod rsa_verify;
 
 pub(crate) use aes_mac::{AesCmac96, AesXcbc96};
+#[cfg(feature = "simd")]
+pub(crate) use cbc::{AES_128_CBC, AES_192_CBC, AES_256_CBC};
 pub(crate) use ecdsa::{EcdsaKey, EcdsaVerifier};
 pub(crate) use mldsa::{MlDsaKey, MlDsaVerifier};
 pub(crate) use mlkem::MlKem768;

@@ -36,6 +36,7 @@ pub static PROVIDER: Provider = Provider {
     aeads: &all_aeads([&AES_128_GCM_16, &AES_256_GCM_16, &CHACHA20_POLY1305]),
     ciphers: CIPHERS,
     macs: &[&HMAC_SHA2_256, &HMAC_SHA2_384, &HMAC_SHA2_512, &AesXcbc96, &AesCmac96],
+    cipher_macs: &[],
     hashes: &[
         &Hash(HashAlgorithm::Sha1),
         &Hash(HashAlgorithm::Sha256),

@@ -15,10 +15,13 @@ use crate::Provider;
 use crate::aead::Aead;
 #[cfg(target_arch = "x86_64")]
 use crate::aead::AeadAlgorithm;
+use crate::cipher_mac::CipherMac;
 use crate::ring;
 #[cfg(target_arch = "x86_64")]
-use crate::rustcrypto::all_aeads;
+use crate::rustcrypto::{AES_128_CBC, AES_192_CBC, AES_256_CBC, all_aeads};
 
+#[cfg(target_arch = "x86_64")]
+mod cbc_hmac;
 #[cfg(target_arch = "x86_64")]
 mod gcm;
 #[cfg(target_arch = "x86_64")]
@@ -39,7 +42,18 @@ mod x86;
 /// assert_eq!(packets[0], packets[1]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub static PROVIDER: Provider = Provider { name: "simd", aeads: AEADS, ..ring::PROVIDER };
+pub static PROVIDER: Provider =
+    Provider { name: "simd", aeads: AEADS, cipher_macs: CIPHER_MACS, ..ring::PROVIDER };
+
+#[cfg(target_arch = "x86_64")]
+const CIPHER_MACS: &[&dyn CipherMac] = &[
+    &cbc_hmac::AesCbcHmac(&AES_128_CBC, &ring::HMAC_SHA2_256),
+    &cbc_hmac::AesCbcHmac(&AES_192_CBC, &ring::HMAC_SHA2_256),
+    &cbc_hmac::AesCbcHmac(&AES_256_CBC, &ring::HMAC_SHA2_256),
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const CIPHER_MACS: &[&dyn CipherMac] = &[];
 
 #[cfg(target_arch = "x86_64")]
 static AES_128_GCM: gcm::AesGcm = gcm::AesGcm(AeadAlgorithm::Aes128Gcm16, &ring::AES_128_GCM);

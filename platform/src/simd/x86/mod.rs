@@ -6,18 +6,23 @@
 //! anything but lengths.
 
 use core::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_aesenc_si128, _mm_aesenclast_si128, _mm_aeskeygenassist_si128,
-    _mm_and_si128, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_or_si128,
-    _mm_set_epi8, _mm_set_epi32, _mm_set_epi64x, _mm_setzero_si128, _mm_shuffle_epi8,
-    _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128, _mm_srai_epi32, _mm_srli_epi64,
-    _mm_testz_si128, _mm_xor_si128,
+    __m128i, _mm_add_epi32, _mm_and_si128, _mm_clmulepi64_si128, _mm_cvtsi128_si64,
+    _mm_extract_epi64, _mm_or_si128, _mm_set_epi8, _mm_set_epi32, _mm_set_epi64x,
+    _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128,
+    _mm_srai_epi32, _mm_srli_epi64, _mm_testz_si128, _mm_xor_si128,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+mod aes;
+mod cbc_hmac;
+mod sha256;
 mod wide;
 
+pub(super) use cbc_hmac::CbcHmac;
+
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
+use aes::Schedule;
 
 /// The longest associated data that [`Gcm`] takes, in bytes: one block. ESP's has 8 or 12 bytes.
 pub(super) const MAX_AAD: usize = BLOCK;
@@ -37,8 +42,7 @@ const POWERS: usize = wide::STRIDE + 2;
 /// register, and those of [`wide`] on two.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Gcm<const ROUNDS: usize> {
-    /// The first `ROUNDS + 1` are in use.
-    round_keys: [__m128i; 15],
+    aes: Schedule<ROUNDS>,
     /// H^1, H^2, … in POLYVAL's convention.
     powers: [__m128i; POWERS],
     /// Of each power, the sum of its halves in both halves: Karatsuba's middle factor.
@@ -67,51 +71,14 @@ impl Packet {
     }
 }
 
-impl Gcm<10> {
-    /// Expands an AES-128 key: FIPS 197 section 5.2.
-    #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    pub(super) fn new(key: &[u8; 16]) -> Self {
-        let mut round_keys = [_mm_setzero_si128(); 15];
-        round_keys[0] = load(key);
-        macro_rules! expand {
-            ($($index:literal $rcon:literal),*) => {$(
-                round_keys[$index] =
-                    expand::<$rcon, 0xff>(round_keys[$index - 1], round_keys[$index - 1]);
-            )*};
-        }
-        expand!(1 0x01, 2 0x02, 3 0x04, 4 0x08, 5 0x10, 6 0x20, 7 0x40, 8 0x80, 9 0x1b, 10 0x36);
-        Self::with_round_keys(round_keys)
-    }
-}
-
-impl Gcm<14> {
-    /// Expands an AES-256 key: FIPS 197 section 5.2.
-    #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        let mut round_keys = [_mm_setzero_si128(); 15];
-        let (halves, _) = key.as_chunks::<BLOCK>();
-        round_keys[0] = load(&halves[0]);
-        round_keys[1] = load(&halves[1]);
-        macro_rules! expand {
-            ($($index:literal $rcon:literal $word:literal),*) => {$(
-                round_keys[$index] =
-                    expand::<$rcon, $word>(round_keys[$index - 1], round_keys[$index - 2]);
-            )*};
-        }
-        expand!(
-            2 0x01 0xff, 3 0x00 0xaa, 4 0x02 0xff, 5 0x00 0xaa, 6 0x04 0xff, 7 0x00 0xaa, 8 0x08 0xff,
-            9 0x00 0xaa, 10 0x10 0xff, 11 0x00 0xaa, 12 0x20 0xff, 13 0x00 0xaa, 14 0x40 0xff
-        );
-        Self::with_round_keys(round_keys)
-    }
-}
-
 impl<const ROUNDS: usize> Gcm<ROUNDS> {
+    /// Expands a key of `4 * (ROUNDS - 6)` bytes.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    fn with_round_keys(round_keys: [__m128i; 15]) -> Self {
+    pub(super) fn new(key: &[u8]) -> Self {
         let zero = _mm_setzero_si128();
-        let mut gcm = Self { round_keys, powers: [zero; POWERS], folded: [zero; POWERS] };
-        let [hash_key] = gcm.encrypt([zero]);
+        let aes = Schedule::new(key);
+        let mut gcm = Self { aes, powers: [zero; POWERS], folded: [zero; POWERS] };
+        let [hash_key] = gcm.aes.encrypt([zero]);
         gcm.powers[0] = times_x(reverse(hash_key));
         for index in 1..POWERS {
             let mut product = Product::zero();
@@ -178,7 +145,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let mut hash = Product::zero();
         hash.add(packet.aad, self.powers[BLOCKS + 1], self.folded[BLOCKS + 1]);
         hash.add(packet.lengths, self.powers[0], self.folded[0]);
-        let stream = self.encrypt(counters::<STREAMS>(packet.nonce, 1));
+        let stream = self.aes.encrypt(counters::<STREAMS>(packet.nonce, 1));
         let (blocks, rest) = text.as_chunks_mut::<BLOCK>();
         for index in 0..BLOCKS {
             let cipher = match blocks.get_mut(index) {
@@ -194,14 +161,14 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     #[inline]
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
     fn passes<const SEAL: bool>(&self, packet: &Packet, text: &mut [u8]) -> __m128i {
-        let [mask] = self.encrypt(counters::<1>(packet.nonce, 1));
+        let [mask] = self.aes.encrypt(counters::<1>(packet.nonce, 1));
         let mut product = Product::zero();
         product.add(packet.aad, self.powers[0], self.folded[0]);
         let mut hash = product.reduce();
         let mut counter = 2;
         let (passes, rest) = text.as_chunks_mut::<{ STRIDE * BLOCK }>();
         for pass in passes {
-            let stream = self.encrypt(counters::<STRIDE>(packet.nonce, counter));
+            let stream = self.aes.encrypt(counters::<STRIDE>(packet.nonce, counter));
             counter += STRIDE as u32;
             let mut product = Product::zero();
             for (index, block) in pass.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
@@ -215,7 +182,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
             hash = product.reduce();
         }
         let count = rest.len().div_ceil(BLOCK);
-        let stream = self.encrypt(counters::<STRIDE>(packet.nonce, counter));
+        let stream = self.aes.encrypt(counters::<STRIDE>(packet.nonce, counter));
         let mut product = Product::zero();
         let (blocks, rest) = rest.as_chunks_mut::<BLOCK>();
         for (index, stream) in stream.into_iter().enumerate().take(count) {
@@ -230,24 +197,6 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let lengths = _mm_xor_si128(packet.lengths, hash);
         product.add(lengths, self.powers[0], self.folded[0]);
         _mm_xor_si128(reverse(product.reduce()), mask)
-    }
-
-    /// Runs blocks through AES side by side: FIPS 197 section 5.1.
-    #[inline]
-    #[target_feature(enable = "aes,avx")]
-    fn encrypt<const N: usize>(&self, mut blocks: [__m128i; N]) -> [__m128i; N] {
-        for block in &mut blocks {
-            *block = _mm_xor_si128(*block, self.round_keys[0]);
-        }
-        for round in 1..ROUNDS {
-            for block in &mut blocks {
-                *block = _mm_aesenc_si128(*block, self.round_keys[round]);
-            }
-        }
-        for block in &mut blocks {
-            *block = _mm_aesenclast_si128(*block, self.round_keys[ROUNDS]);
-        }
-        blocks
     }
 }
 
@@ -333,17 +282,6 @@ fn times_x(h: __m128i) -> __m128i {
     let shifted =
         _mm_or_si128(_mm_slli_epi64::<1>(h), _mm_slli_si128::<8>(_mm_srli_epi64::<63>(h)));
     _mm_xor_si128(shifted, _mm_and_si128(carry, modulus()))
-}
-
-/// One step of the key schedule: `WORD` selects the word and its rotation out of what
-/// AESKEYGENASSIST makes of `last`.
-#[inline]
-#[target_feature(enable = "aes,avx")]
-fn expand<const RCON: i32, const WORD: i32>(last: __m128i, before: __m128i) -> __m128i {
-    let word = _mm_shuffle_epi32::<WORD>(_mm_aeskeygenassist_si128::<RCON>(last));
-    let key = _mm_xor_si128(before, _mm_slli_si128::<4>(before));
-    let key = _mm_xor_si128(key, _mm_slli_si128::<8>(key));
-    _mm_xor_si128(key, word)
 }
 
 /// `N` blocks of nonce and counter, from `first` on. The counter is big-endian and its lowest byte does

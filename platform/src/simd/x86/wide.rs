@@ -47,7 +47,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     #[inline]
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx,avx2,vaes,vpclmulqdq")]
     fn run_wide<const SEAL: bool>(&self, packet: &Packet, text: &mut [u8]) -> __m128i {
-        let [mask] = self.encrypt(counters::<1>(packet.nonce, 1));
+        let [mask] = self.aes.encrypt(counters::<1>(packet.nonce, 1));
         let mut product = Product::zero();
         product.add(packet.aad, self.powers[0], self.folded[0]);
         let mut hash = product.reduce();
@@ -135,17 +135,17 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     #[inline]
     #[target_feature(enable = "aes,avx,avx2,vaes")]
     fn encrypt_wide<const N: usize>(&self, mut pairs: [__m256i; N]) -> [__m256i; N] {
-        let key = _mm256_broadcastsi128_si256(self.round_keys[0]);
+        let key = _mm256_broadcastsi128_si256(self.aes.keys[0]);
         for pair in &mut pairs {
             *pair = _mm256_xor_si256(*pair, key);
         }
         for round in 1..ROUNDS {
-            let key = _mm256_broadcastsi128_si256(self.round_keys[round]);
+            let key = _mm256_broadcastsi128_si256(self.aes.keys[round]);
             for pair in &mut pairs {
                 *pair = _mm256_aesenc_epi128(*pair, key);
             }
         }
-        let key = _mm256_broadcastsi128_si256(self.round_keys[ROUNDS]);
+        let key = _mm256_broadcastsi128_si256(self.aes.keys[ROUNDS]);
         for pair in &mut pairs {
             *pair = _mm256_aesenclast_epi128(*pair, key);
         }
