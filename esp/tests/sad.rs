@@ -5,7 +5,7 @@ mod common;
 use core::time::Duration;
 
 use adit_esp::lifetime::{Lifetime, Limit};
-use adit_esp::sad::{ChildId, Expiry, Sad, SadError, SadEvent, Succession};
+use adit_esp::sad::{ChildId, Expiry, Group, Resource, Sad, SadError, SadEvent, Succession};
 use adit_esp::{Inbound, LifetimeEvent, NextHeader, OpenError, Outbound, SaConfig, SealError, Spi};
 use adit_platform::aead::AeadAlgorithm;
 use adit_platform::{Instant, Suite, ring};
@@ -161,7 +161,8 @@ fn time_runs_out_softly_and_then_hard() {
     a.handle_timeout(at(99));
     assert_eq!(a.poll_event(), None);
     a.handle_timeout(at(100));
-    let event = |kind| Some(SadEvent { child: child_a, inbound: Spi(0x1000), kind });
+    let event =
+        |kind| Some(SadEvent { child: child_a, inbound: Spi(0x1000), resource: None, kind });
     assert_eq!(a.poll_event(), event(LifetimeEvent::Soft));
     assert!(seal(&mut a, child_a).is_ok());
     a.handle_timeout(at(1000));
@@ -187,7 +188,7 @@ fn both_directions_ask_for_a_new_pair_once() {
         let mut packet = common::seal(&mut peer, &ipv4(60), NextHeader::IPV4).unwrap();
         sad.open(&mut packet).map(drop)
     };
-    let event = |kind| Some(SadEvent { child, inbound: Spi(0x1000), kind });
+    let event = |kind| Some(SadEvent { child, inbound: Spi(0x1000), resource: None, kind });
 
     seal(&mut sad, child).unwrap();
     receive(&mut sad).unwrap();
@@ -233,4 +234,186 @@ fn timers_of_what_is_gone_do_not_fire_on_a_later_sa_of_the_same_spi() {
     a.handle_timeout(at(100));
     assert_eq!(a.poll_event(), None);
     assert!(seal(&mut a, child).is_ok());
+}
+
+fn seal_for(sad: &mut Sad, child: ChildId, resource: Resource) -> Result<Vec<u8>, SealError> {
+    let mut buf = [vec![0; 16], ipv4(60), vec![0; 2 + 2 + 16]].concat();
+    sad.seal_for(child, resource, &mut buf, 16..76, NextHeader::IPV4)?;
+    Ok(buf)
+}
+
+//= RFC 9611 section 3
+#[test]
+fn each_core_sends_by_its_own_sa_or_else_by_the_fallback() {
+    let Peers { mut a, mut b, child_a, child_b } = Peers::new(Expiry::default());
+    let (first, second) = (Resource(1), Resource(2));
+    let none = Expiry::default();
+    assert_eq!(spi(&seal_for(&mut a, child_a, first).unwrap()), Spi(0x2000), "the fallback");
+
+    let (inbound, outbound) = pair(0x2100, 0x1100);
+    b.rekey_resource(child_b, first, inbound, outbound, none, Succession::AfterFirstPacket)
+        .unwrap();
+    assert!(b.outbound_of(child_b, first).is_none());
+    assert_eq!(
+        spi(&seal_for(&mut b, child_b, first).unwrap()),
+        Spi(0x1000),
+        "A may not have it yet"
+    );
+    let (inbound, outbound) = pair(0x1100, 0x2100);
+    a.rekey_resource(child_a, first, inbound, outbound, none, Succession::AtOnce).unwrap();
+    let mut packet = seal_for(&mut a, child_a, first).unwrap();
+    assert_eq!(spi(&packet), Spi(0x2100));
+    assert_eq!(b.open(&mut packet).unwrap().0, child_b, "all of them are one child");
+    assert_eq!(spi(&seal_for(&mut b, child_b, first).unwrap()), Spi(0x1100));
+    assert_eq!(spi(&seal_for(&mut b, child_b, second).unwrap()), Spi(0x1000));
+    assert_eq!(spi(&seal(&mut b, child_b).unwrap()), Spi(0x1000));
+
+    // Each is rekeyed by itself, and the old inbound SA lives on.
+    let (inbound, outbound) = pair(0x1101, 0x2101);
+    a.rekey_resource(child_a, first, inbound, outbound, none, Succession::AtOnce).unwrap();
+    assert_eq!(spi(&seal_for(&mut a, child_a, first).unwrap()), Spi(0x2101));
+    assert_eq!(spi(&seal(&mut a, child_a).unwrap()), Spi(0x2000));
+    assert_eq!(a.inbound_spis(child_a), [Spi(0x1000), Spi(0x1100), Spi(0x1101)]);
+    a.retire(Spi(0x1100), at(3));
+    a.handle_timeout(at(3));
+    assert_eq!(spi(&seal_for(&mut a, child_a, first).unwrap()), Spi(0x2101));
+
+    // Its end takes traffic back to the fallback, and the fallback's end leaves the others be.
+    assert_eq!(a.remove_pair(Spi(0x1101)), Some(child_a));
+    assert!(a.outbound_of(child_a, first).is_none());
+    assert_eq!(spi(&seal_for(&mut a, child_a, first).unwrap()), Spi(0x2000));
+    b.remove_pair(Spi(0x2000));
+    assert_eq!(seal(&mut b, child_b), Err(SealError::NoSa));
+    assert_eq!(seal_for(&mut b, child_b, second), Err(SealError::NoSa));
+    assert_eq!(spi(&seal_for(&mut b, child_b, first).unwrap()), Spi(0x1100));
+
+    let sent = a.stats(child_a).unwrap().outbound.packets;
+    assert_eq!(sent, 6, "those that are gone count");
+    assert_eq!(a.remove(child_a).unwrap().outbound.packets, sent);
+    assert!(a.is_empty());
+}
+
+#[test]
+fn a_resource_without_fallback_waits_for_nobody() {
+    let mut b = Sad::new();
+    let (inbound, outbound) = pair(0x2000, 0x1000);
+    let child = b.insert(inbound, outbound, Expiry::default()).unwrap();
+    let (inbound, outbound) = pair(0x2100, 0x1100);
+    let after = Succession::AfterFirstPacket;
+    b.rekey_resource(child, Resource(7), inbound, outbound, Expiry::default(), after).unwrap();
+    b.remove_pair(Spi(0x2000));
+    assert_eq!(spi(&seal_for(&mut b, child, Resource(7)).unwrap()), Spi(0x1100));
+    b.remove_pair(Spi(0x2100));
+    assert_eq!(seal_for(&mut b, child, Resource(7)), Err(SealError::NoSa));
+}
+
+#[test]
+fn events_name_the_resource() {
+    let Peers { mut a, child_a, .. } = Peers::new(Expiry::default());
+    let (inbound, outbound) = pair(0x1100, 0x2100);
+    let expiry = Expiry { soft: Some(at(5)), hard: Some(at(6)) };
+    let resource = Resource(3);
+    a.rekey_resource(child_a, resource, inbound, outbound, expiry, Succession::AtOnce).unwrap();
+    a.handle_timeout(at(6));
+    for kind in [LifetimeEvent::Soft, LifetimeEvent::Hard] {
+        let (inbound, resource) = (Spi(0x1100), Some(resource));
+        let event = SadEvent { child: child_a, inbound, resource, kind };
+        assert_eq!(a.poll_event(), Some(event));
+    }
+    assert_eq!(spi(&seal_for(&mut a, child_a, resource).unwrap()), Spi(0x2000));
+}
+
+//= RFC 4303 section 2.1
+#[test]
+fn the_longest_identifier_finds_the_sa() {
+    let (sender, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let (ssm, asm) = ([232, 1, 1, 1].into(), [239, 1, 1, 1].into());
+    let provider = &ring::PROVIDER;
+    let mut sad = Sad::new();
+    // Three SAs of one SPI: by source and destination, by destination, by nothing else.
+    let (unicast_in, unicast_out) = pair(0x1000, 0x2000);
+    let unicast = sad.insert(unicast_in, unicast_out, Expiry::default()).unwrap();
+    let mut insert = |group| {
+        sad.insert_group(group, inbound(&config(0x1000), provider), None, Expiry::default())
+    };
+    let specific = insert(Group { destination: ssm, source: Some(sender) }).unwrap();
+    let any_source = insert(Group { destination: ssm, source: None }).unwrap();
+    let elsewhere = insert(Group { destination: asm, source: None }).unwrap();
+    let again = insert(Group { destination: asm, source: None });
+    assert_eq!(again, Err(SadError::DuplicateSpi(Spi(0x1000))));
+    assert_eq!(sad.len(), 4);
+
+    let mut peer = outbound_of(0x1000);
+    for (source, destination, expected) in [
+        (sender, ssm, specific),
+        (other, ssm, any_source),
+        (sender, asm, elsewhere),
+        (other, asm, elsewhere),
+        (sender, [224, 0, 0, 9].into(), unicast),
+        (sender, [192, 0, 2, 9].into(), unicast),
+    ] {
+        let mut packet = common::seal(&mut peer, &ipv4(60), NextHeader::IPV4).unwrap();
+        let (child, opened) = sad.open_from(&mut packet.clone(), source, destination).unwrap();
+        assert_eq!((child, opened.payload.len()), (expected, 60), "{source} to {destination}");
+        // What an SA refuses is not offered to the next.
+        let again = sad.open_from(&mut packet, source, destination);
+        assert!(matches!(again, Err(OpenError::Replayed { .. })));
+    }
+    let mut packet = common::seal(&mut peer, &ipv4(60), NextHeader::IPV4).unwrap();
+    assert_eq!(sad.open(&mut packet).unwrap().0, unicast);
+    let mut stray = common::seal(&mut outbound_of(0x7777), &ipv4(60), NextHeader::IPV4).unwrap();
+    let refused = sad.open_from(&mut stray, sender, ssm);
+    assert_eq!(refused, Err(OpenError::WrongSpi { spi: Spi(0x7777) }));
+    assert!(matches!(sad.open_from(&mut [1], sender, ssm), Err(OpenError::Truncated { .. })));
+}
+
+fn outbound_of(spi: u32) -> Outbound {
+    outbound(&config(spi), &ring::PROVIDER)
+}
+
+#[test]
+fn a_group_is_rekeyed_by_its_controller() {
+    let group = Group { destination: [239, 1, 1, 1].into(), source: None };
+    let source = [192, 0, 2, 1].into();
+    let mut sad = Sad::new();
+    let expiry = Expiry { soft: Some(at(10)), hard: Some(at(20)) };
+    let receive = |spi| inbound(&config(spi), &ring::PROVIDER);
+    let child =
+        sad.insert_group(group, receive(0x1000), Some(outbound_of(0x1000)), expiry).unwrap();
+    assert_eq!(spi(&seal(&mut sad, child).unwrap()), Spi(0x1000));
+    let (unicast_in, unicast_out) = pair(0x1000, 0x2000);
+    let unicast = sad.insert(unicast_in, unicast_out, Expiry::default()).unwrap();
+
+    sad.handle_timeout(at(10));
+    let event = |kind| Some(SadEvent { child, inbound: Spi(0x1000), resource: None, kind });
+    assert_eq!(sad.poll_event(), event(LifetimeEvent::Soft));
+    let none = Expiry::default();
+    sad.rekey_group(child, receive(0x1001), Some(outbound_of(0x1001)), none).unwrap();
+    let again = sad.rekey_group(child, receive(0x1001), None, none);
+    assert_eq!(again, Err(SadError::DuplicateSpi(Spi(0x1001))));
+    assert_eq!(
+        sad.rekey_group(unicast, receive(9000), None, none),
+        Err(SadError::NotThatKind(unicast))
+    );
+    let (a, b) = pair(9000, 9001);
+    let refused = sad.rekey(child, a, b, none, Succession::AtOnce);
+    assert_eq!(refused, Err(SadError::NotThatKind(child)));
+
+    assert_eq!(spi(&seal(&mut sad, child).unwrap()), Spi(0x1001));
+    for spi in [0x1000, 0x1001] {
+        let mut packet = common::seal(&mut outbound_of(spi), &ipv4(60), NextHeader::IPV4).unwrap();
+        assert_eq!(sad.open_from(&mut packet, source, group.destination).unwrap().0, child);
+    }
+    sad.retire_group(group, Spi(0x1000), at(12));
+    sad.retire_group(group, Spi(0x1000), at(13));
+    sad.handle_timeout(at(30));
+    assert_eq!(
+        (sad.poll_event(), sad.poll_timeout()),
+        (None, None),
+        "retired before its hard limit"
+    );
+    assert_eq!(sad.inbound_spis(child), [Spi(0x1001)]);
+    assert!(sad.contains(Spi(0x1000)), "the unicast SA of the same SPI stays");
+    assert_eq!(sad.remove(child).unwrap().inbound.packets, 2);
+    assert_eq!(sad.len(), 1);
 }
