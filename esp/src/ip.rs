@@ -175,6 +175,14 @@ impl IpPacket {
     }
 }
 
+impl IpPacket {
+    /// False for an IPv6 fragment that begins within extension headers, so that [`Self::protocol`] names one
+    /// of those and not what is above IP.
+    pub(crate) const fn shows_protocol(&self) -> bool {
+        !(self.fragment.is_later() && self.source.is_ipv6() && self.protocol.is_extension_header())
+    }
+}
+
 #[inline]
 fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
     match bytes.first().map(|first| first >> 4) {

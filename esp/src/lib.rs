@@ -36,6 +36,7 @@ pub mod config;
 pub mod encap;
 pub mod error;
 pub mod fragment;
+mod icmp;
 pub mod inbound;
 pub mod ip;
 pub mod keylog;

@@ -98,7 +98,7 @@ impl Opener {
     ) -> Result<Range<usize>, OpenError> {
         let inner = &packet[payload.clone()];
         match next_header {
-            NextHeader::IPV4 => self.admit_inner(payload.start, IpPacket::parse_v4(inner)),
+            NextHeader::IPV4 => self.admit_inner(payload.start, inner, IpPacket::parse_v4(inner)),
             NextHeader::IPV6 => self.unwrap_inner_v6(payload.start, inner),
             other => Err(OpenError::UnexpectedNextHeader(other)),
         }
@@ -107,17 +107,21 @@ impl Opener {
     /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
     #[inline(never)]
     fn unwrap_inner_v6(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
-        self.admit_inner(start, IpPacket::parse_v6(inner))
+        self.admit_inner(start, inner, IpPacket::parse_v6(inner))
     }
 
     #[inline(always)]
     fn admit_inner(
         &self,
         start: usize,
+        bytes: &[u8],
         inner: Result<IpPacket, IpError>,
     ) -> Result<Range<usize>, OpenError> {
         let inner = inner.map_err(|error| OpenError::Inner(InnerError { start, error }))?;
-        if self.selectors.as_ref().is_some_and(|selectors| !selectors.admit_inbound(&inner)) {
+        let refused = |selectors: &Selectors| {
+            !selectors.admit_inbound(&inner) && !selectors.admit_icmp_error(bytes)
+        };
+        if self.selectors.as_ref().is_some_and(refused) {
             return Err(OpenError::Selectors);
         }
         //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.

@@ -106,6 +106,20 @@ impl NextHeader {
     /// Shim6, RFC 5533.
     pub const SHIM6: Self = Self(140);
 
+    /// True for IPv6 extension headers, which stand in front of the protocol above IP: RFC 8200 section 4.
+    pub(crate) const fn is_extension_header(self) -> bool {
+        matches!(
+            self,
+            Self::HOP_BY_HOP
+                | Self::ROUTING
+                | Self::FRAGMENT
+                | Self::AH
+                | Self::DESTINATION_OPTIONS
+                | Self::HIP
+                | Self::SHIM6
+        )
+    }
+
     const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::HOP_BY_HOP => "hop-by-hop options",

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::ip::{IpPacket, Upper};
+use crate::icmp;
+use crate::ip::{Fragment, IpPacket, Upper};
 use crate::packet::NextHeader;
 
 /// A set of endpoints: an address range, a protocol and a port range.
@@ -41,7 +42,9 @@ pub struct PortRange {
 impl PortRange {
     /// Every port, also one that cannot be seen.
     pub const ANY: Self = Self { start: 0, end: u16::MAX };
-    /// Only packets whose ports cannot be seen: RFC 7296 section 3.13.1.
+    /// Only packets whose ports cannot be seen: RFC 7296 section 3.13.1. An SA for those alone carries
+    /// fragments apart from the rest; an IPv4 fragment that begins in the first 128 bytes, and so might
+    /// overwrite ports in reassembly, is none of them (RFC 4301 section 7.2 and appendix D.4).
     pub const OPAQUE: Self = Self { start: u16::MAX, end: 0 };
 
     /// The one port.
@@ -49,15 +52,28 @@ impl PortRange {
         Self { start: port, end: port }
     }
 
+    #[inline]
+    fn has(self, port: u16) -> bool {
+        self.start <= port && port <= self.end
+    }
+
     /// Whether a port, or one that cannot be seen (`None`), is in the range.
     #[inline]
-    fn contains(self, port: Option<u16>) -> bool {
+    fn contains(self, port: Option<u16>, packet: &IpPacket) -> bool {
         match port {
-            Some(port) => self.start <= port && port <= self.end,
+            Some(port) => self.has(port),
             //= RFC 7296 section 3.13.1: ANY includes OPAQUE.
-            None => self == Self::ANY || self == Self::OPAQUE,
+            None => self == Self::ANY || self == Self::OPAQUE && !may_overlap_ports(packet),
         }
     }
+}
+
+/// True for an IPv4 fragment that may write over what its datagram's first one shows.
+fn may_overlap_ports(packet: &IpPacket) -> bool {
+    //= RFC 4301 section 7.2: a minimum offset check, with the offset of appendix D.4.
+    const MINIMUM_OFFSET: u16 = 128;
+    packet.source.is_ipv4()
+        && matches!(packet.fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
 }
 
 impl TrafficSelector {
@@ -104,7 +120,13 @@ impl TrafficSelector {
     /// Whether an address and a protocol are in the set, whatever the port.
     #[inline(always)]
     fn contains(&self, address: IpAddr, protocol: NextHeader) -> bool {
-        let within = match (self.start, self.end, address) {
+        self.holds(address) && self.protocol.is_none_or(|own| own == protocol)
+    }
+
+    /// Whether an address is in the range.
+    #[inline(always)]
+    fn holds(&self, address: IpAddr) -> bool {
+        match (self.start, self.end, address) {
             (IpAddr::V4(start), IpAddr::V4(end), IpAddr::V4(address)) => {
                 (start.to_bits()..=end.to_bits()).contains(&address.to_bits())
             }
@@ -112,8 +134,7 @@ impl TrafficSelector {
                 (start.to_bits()..=end.to_bits()).contains(&address.to_bits())
             }
             _ => false,
-        };
-        within && self.protocol.is_none_or(|own| own == protocol)
+        }
     }
 }
 
@@ -181,6 +202,158 @@ impl Selectors {
     pub fn admit_inbound(&self, packet: &IpPacket) -> bool {
         admit(&self.remote, &self.local, packet)
     }
+
+    /// Whether an ICMP error message from the peer's end, the whole IP packet, belongs into the SA although
+    /// its own headers do not: because the packet that it reports went out by this SA, and its answer
+    /// would come in by it. RFC 4301 section 6.2.
+    ///
+    /// ```
+    /// use adit_esp::ip::IpPacket;
+    /// use adit_esp::selector::{Selectors, TrafficSelector};
+    ///
+    /// let selectors = Selectors {
+    ///     local: vec![TrafficSelector::host([10, 0, 0, 1].into())],
+    ///     remote: vec![TrafficSelector::host([10, 9, 0, 9].into())],
+    /// };
+    /// // A router at 192.0.2.1 has no way to 10.9.0.9.
+    /// let message = [
+    ///     0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 1, 10, 0, 0, 1, // IPv4
+    ///     3, 1, 0, 0, 0, 0, 0, 0, // host unreachable
+    ///     0x45, 0, 5, 0, 0, 0, 0, 0, 63, 17, 0, 0, 10, 0, 0, 1, 10, 9, 0, 9, // what it is about
+    ///     0x10, 0, 0, 0x35, 4, 0xec, 0, 0,
+    /// ];
+    /// assert!(!selectors.admit_inbound(&IpPacket::parse(&message)?));
+    /// assert!(selectors.admit_icmp_error(&message));
+    /// # Ok::<(), adit_esp::ip::IpError>(())
+    /// ```
+    #[cold]
+    pub fn admit_icmp_error(&self, message: &[u8]) -> bool {
+        icmp::answer_to_reported(message).is_some_and(|answer| self.admit_inbound(&answer))
+    }
+
+    /// What an SA for `packet`, which leaves by a policy with these selectors, is to be negotiated for: the
+    /// policy's values, or the packet's where `from_packet` says so. RFC 4301 section 4.4.2.2.
+    ///
+    /// `None` if the packet is not the policy's, or does not show what is to be taken from it: discard it.
+    ///
+    /// ```
+    /// use adit_esp::ip::IpPacket;
+    /// use adit_esp::selector::{PopulateFromPacket, Selectors, TrafficSelector};
+    ///
+    /// let policy = Selectors {
+    ///     local: vec![TrafficSelector::ANY_V4],
+    ///     remote: vec![TrafficSelector::subnet([192, 0, 2, 0].into(), 24)],
+    /// };
+    /// let packet = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 0, 0, 0, 10, 0, 0, 1, 192, 0, 2, 3];
+    /// let packet = IpPacket::parse(&packet)?;
+    /// let from_packet = PopulateFromPacket { remote_address: true, ..PopulateFromPacket::NOTHING };
+    /// let sa = policy.populate(&packet, from_packet).expect("the policy is for it");
+    /// assert_eq!(sa.local, [TrafficSelector::ANY_V4]);
+    /// assert_eq!(sa.remote, [TrafficSelector::host([192, 0, 2, 3].into())]);
+    /// # Ok::<(), adit_esp::ip::IpError>(())
+    /// ```
+    pub fn populate(&self, packet: &IpPacket, from_packet: PopulateFromPacket) -> Option<Self> {
+        let PopulateFromPacket { local_address, remote_address, protocol, .. } = from_packet;
+        //= RFC 4301 section 4.4.2.2: what is to be taken and is not available discards the packet.
+        let wants_ports = from_packet.local_port || from_packet.remote_port;
+        if packet.upper == Upper::Opaque && wants_ports
+            || protocol && !packet.shows_protocol()
+            || !self.admit_outbound(packet)
+        {
+            return None;
+        }
+        let (local_port, remote_port) = match packet.upper {
+            Upper::Ports { source, destination } => (Some(source), Some(destination)),
+            Upper::Icmp { kind, code } => (Some(u16::from_be_bytes([kind, code])), None),
+            Upper::Mobility(kind) => (Some(u16::from_be_bytes([kind, 0])), None),
+            Upper::Nothing | Upper::Opaque => (None, None),
+        };
+        let taken = |address, port: Option<u16>, take_address: bool, take_port: bool| Taken {
+            address: take_address.then_some(address),
+            port: port.filter(|_| take_port),
+            protocol: packet.protocol,
+            take_protocol: protocol,
+        };
+        let local = taken(packet.source, local_port, local_address, from_packet.local_port);
+        let remote =
+            taken(packet.destination, remote_port, remote_address, from_packet.remote_port);
+        Some(Self { local: local.apply(&self.local), remote: remote.apply(&self.remote) })
+    }
+}
+
+/// Which of an SA's selectors have their value from the packet that the SA is negotiated for, and not from
+/// the policy: the PFP flags of RFC 4301 section 4.4.1.2.
+///
+/// An example stands at [`Selectors::populate`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PopulateFromPacket {
+    /// The packet's source address.
+    pub local_address: bool,
+    /// The packet's destination address.
+    pub remote_address: bool,
+    /// The protocol above IP.
+    pub protocol: bool,
+    /// The source port, the ICMP type and code, or the type of the mobility header; nothing for protocols
+    /// that have none of these.
+    pub local_port: bool,
+    /// The destination port, for protocols that have two.
+    pub remote_port: bool,
+}
+
+impl PopulateFromPacket {
+    /// Everything comes from the policy: one SA for all its packets.
+    pub const NOTHING: Self = Self {
+        local_address: false,
+        remote_address: false,
+        protocol: false,
+        local_port: false,
+        remote_port: false,
+    };
+    /// Everything comes from the packet: an SA for each connection.
+    pub const EVERYTHING: Self = Self {
+        local_address: true,
+        remote_address: true,
+        protocol: true,
+        local_port: true,
+        remote_port: true,
+    };
+}
+
+/// What one end of an SA takes from a packet.
+struct Taken {
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    protocol: NextHeader,
+    take_protocol: bool,
+}
+
+impl Taken {
+    /// The part of the policy's selectors that is left with these values in them.
+    fn apply(&self, policy: &[TrafficSelector]) -> Vec<TrafficSelector> {
+        let mut left = Vec::new();
+        for selector in policy {
+            let address = self.address.unwrap_or(selector.start);
+            // A port means something only together with its protocol.
+            let protocol = self.take_protocol || self.port.is_some();
+            let fits = selector.holds(address)
+                && (!protocol || selector.protocol.is_none_or(|own| own == self.protocol))
+                && self.port.is_none_or(|port| selector.ports.has(port));
+            let (start, end) = match self.address {
+                Some(address) => (address, address),
+                None => (selector.start, selector.end),
+            };
+            let taken = TrafficSelector {
+                start,
+                end,
+                protocol: if protocol { Some(self.protocol) } else { selector.protocol },
+                ports: self.port.map_or(selector.ports, PortRange::single),
+            };
+            if fits && !left.contains(&taken) {
+                left.push(taken);
+            }
+        }
+        left
+    }
 }
 
 #[inline(always)]
@@ -194,11 +367,12 @@ fn admit(sources: &[TrafficSelector], destinations: &[TrafficSelector], packet: 
         Upper::Nothing | Upper::Opaque => (None, Some(None)),
     };
     let source = sources.iter().any(|selector| {
-        selector.contains(packet.source, packet.protocol) && selector.ports.contains(source_port)
+        selector.contains(packet.source, packet.protocol)
+            && selector.ports.contains(source_port, packet)
     });
     source
         && destinations.iter().any(|selector| {
             selector.contains(packet.destination, packet.protocol)
-                && destination_port.is_none_or(|port| selector.ports.contains(port))
+                && destination_port.is_none_or(|port| selector.ports.contains(port, packet))
         })
 }

@@ -8,9 +8,10 @@ use core::net::IpAddr;
 
 use hashbrown::HashMap;
 
+use crate::icmp;
 use crate::ip::IpPacket;
 use crate::sad::ChildId;
-use crate::selector::{Selectors, TrafficSelector};
+use crate::selector::{PopulateFromPacket, Selectors, TrafficSelector};
 
 /// What is to be done with which packets: an ordered list of policies, the first of which that matches
 /// a packet decides. A packet that none matches is discarded.
@@ -22,7 +23,7 @@ use crate::selector::{Selectors, TrafficSelector};
 /// ```
 /// use adit_esp::ip::IpPacket;
 /// use adit_esp::selector::{Selectors, TrafficSelector};
-/// use adit_esp::spd::{Action, Policy, Spd};
+/// use adit_esp::spd::{Action, Direction, Policy, Spd};
 /// use core::net::Ipv4Addr;
 ///
 /// let mut spd = Spd::new();
@@ -33,6 +34,7 @@ use crate::selector::{Selectors, TrafficSelector};
 ///         remote: vec![TrafficSelector::subnet(Ipv4Addr::new(192, 168, 1, 0).into(), 24)],
 ///     },
 ///     action: Action::Bypass,
+///     direction: Direction::Both,
 /// });
 /// let packet = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 0, 0, 0, 10, 0, 0, 1, 192, 168, 1, 9];
 /// let packet = IpPacket::parse(&packet)?;
@@ -58,6 +60,22 @@ pub enum Action {
     Discard,
     /// It travels in this child's SAs, and only there.
     Protect(ChildId),
+    /// It is to be protected, and no SA is there for it: negotiate one, for what [`Selectors::populate`]
+    /// makes of the policy's selectors and the packet. Insert a policy that protects with the new child
+    /// in front of this one. RFC 4301 section 5.1.
+    Negotiate(PopulateFromPacket),
+}
+
+/// Which packets a policy is for, by the way they go: RFC 4301 section 4.4.1 calls policies for one way
+/// SPD-I and SPD-O.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Direction {
+    /// Those that leave and those that arrive.
+    Both,
+    /// Those that arrive only.
+    Inbound,
+    /// Those that leave only.
+    Outbound,
 }
 
 /// One entry of the database.
@@ -69,6 +87,8 @@ pub struct Policy {
     pub selectors: Selectors,
     /// What is done with them.
     pub action: Action,
+    /// Which way they go.
+    pub direction: Direction,
 }
 
 /// Names a policy of an [`Spd`]. Never given out twice by the same database.
@@ -145,7 +165,21 @@ impl Spd {
     /// The policy for a packet that is about to leave: RFC 4301 section 5.1. `None` says discard.
     #[inline]
     pub fn outbound(&self, packet: &IpPacket) -> Option<(PolicyId, Action)> {
-        self.lookup(packet.source, packet.destination, |selectors| selectors.admit_outbound(packet))
+        self.lookup(packet.source, packet.destination, |policy| {
+            policy.direction != Direction::Inbound && policy.selectors.admit_outbound(packet)
+        })
+    }
+
+    /// The policy for an ICMP error message, the whole IP packet, that is about to leave and that no policy
+    /// lets out by its own headers: the one that protects answers to the packet which it reports. RFC 4301
+    /// section 6.2. `None` says discard, which is to be audited.
+    pub fn outbound_icmp_error(&self, message: &[u8]) -> Option<(PolicyId, ChildId)> {
+        let answer = icmp::answer_to_reported(message)?;
+        match self.outbound(&answer)? {
+            (id, Action::Protect(child)) => Some((id, child)),
+            // No SA is made for such a message.
+            _ => None,
+        }
     }
 
     /// The policy for a packet that has arrived, in an SA or outside: RFC 4301 section 5.2. `None` says
@@ -153,7 +187,9 @@ impl Spd {
     /// one that came outside must be one that it bypasses: [`Self::admit_inbound`] says so.
     #[inline]
     pub fn inbound(&self, packet: &IpPacket) -> Option<(PolicyId, Action)> {
-        self.lookup(packet.destination, packet.source, |selectors| selectors.admit_inbound(packet))
+        self.lookup(packet.destination, packet.source, |policy| {
+            policy.direction != Direction::Outbound && policy.selectors.admit_inbound(packet)
+        })
     }
 
     /// Whether a packet may come in as it did: in the SAs of `child`, or outside of any with `None`.
@@ -168,7 +204,7 @@ impl Spd {
         &self,
         local: IpAddr,
         remote: IpAddr,
-        admits: impl Fn(&Selectors) -> bool,
+        admits: impl Fn(&Policy) -> bool,
     ) -> Option<(PolicyId, Action)> {
         let mut best: Option<(Rank, Action)> = None;
         for (length, table) in &self.tables {
@@ -184,7 +220,7 @@ impl Spd {
                 if best.is_some_and(|(best, _)| best < *rank) {
                     break;
                 }
-                if admits(&policy.selectors) {
+                if admits(policy) {
                     best = Some((*rank, policy.action));
                     break;
                 }
@@ -341,10 +377,16 @@ mod tests {
         })
     }
 
-    fn policy() -> impl Strategy<Value = (u32, Selectors)> {
+    fn policy() -> impl Strategy<Value = Policy> {
         let set = || prop::collection::vec(selector(), 1..3);
-        (0_u32..4, set(), set())
-            .prop_map(|(order, local, remote)| (order, Selectors { local, remote }))
+        let direction =
+            prop::sample::select(&[Direction::Both, Direction::Inbound, Direction::Outbound][..]);
+        (0_u32..4, set(), set(), direction).prop_map(|(order, local, remote, direction)| Policy {
+            order,
+            selectors: Selectors { local, remote },
+            action: Action::Bypass,
+            direction,
+        })
     }
 
     proptest! {
@@ -355,16 +397,15 @@ mod tests {
             packets in prop::collection::vec((0_u32..13, 0_u32..13, any::<bool>(), 0_u16..5), 1..40),
         ) {
             let mut spd = Spd::new();
-            let mut list: Vec<(Rank, Selectors)> = Vec::new();
-            for (order, selectors) in policies {
-                let policy = Policy { order, selectors: selectors.clone(), action: Action::Bypass };
-                let id = spd.insert(policy);
-                list.push(((order, id), selectors));
+            let mut list: Vec<(Rank, Policy)> = Vec::new();
+            for policy in policies {
+                let id = spd.insert(policy.clone());
+                list.push(((policy.order, id), policy));
             }
             for which in removed {
                 if which < list.len() {
-                    let ((_, id), selectors) = list.remove(which);
-                    prop_assert_eq!(spd.remove(id).map(|policy| policy.selectors), Some(selectors));
+                    let ((_, id), policy) = list.remove(which);
+                    prop_assert_eq!(spd.remove(id), Some(policy));
                     prop_assert_eq!(spd.remove(id), None);
                 }
             }
@@ -374,16 +415,19 @@ mod tests {
                     if v6 { Ipv6Addr::from_bits(bits.into()).into() } else { v4(bits) }
                 };
                 let packet = packet(of(source), of(destination), port);
-                let found = |admits: &dyn Fn(&Selectors) -> bool| {
-                    list.iter().find(|(_, selectors)| admits(selectors)).map(|((_, id), _)| *id)
+                let found = |not: Direction, admits: &dyn Fn(&Selectors) -> bool| {
+                    let first = list
+                        .iter()
+                        .find(|(_, policy)| policy.direction != not && admits(&policy.selectors));
+                    first.map(|((_, id), _)| *id)
                 };
                 prop_assert_eq!(
                     spd.outbound(&packet).map(|(id, _)| id),
-                    found(&|selectors| selectors.admit_outbound(&packet))
+                    found(Direction::Inbound, &|selectors| selectors.admit_outbound(&packet))
                 );
                 prop_assert_eq!(
                     spd.inbound(&packet).map(|(id, _)| id),
-                    found(&|selectors| selectors.admit_inbound(&packet))
+                    found(Direction::Outbound, &|selectors| selectors.admit_inbound(&packet))
                 );
             }
             prop_assert_eq!(spd.len(), list.len());
@@ -408,6 +452,7 @@ mod tests {
                 remote: Vec::from([remote]),
             },
             action,
+            direction: Direction::Both,
         };
         spd.insert(policy(1, remote, Action::Protect(child)));
         spd.insert(policy(2, TrafficSelector::subnet(v4(0), 24), Action::Bypass));

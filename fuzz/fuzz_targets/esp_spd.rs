@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use adit_esp::NextHeader;
 use adit_esp::ip::{Fragment, IpPacket, Upper};
 use adit_esp::selector::{PortRange, Selectors, TrafficSelector};
-use adit_esp::spd::{Action, Policy, PolicyId, Spd};
+use adit_esp::spd::{Action, Direction, Policy, PolicyId, Spd};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 
@@ -60,7 +60,9 @@ fuzz_target!(|operations: Vec<Operation>| {
                 let action = if discard { Action::Discard } else { Action::Bypass };
                 let selectors = Selectors { local: selectors(&local), remote: selectors(&remote) };
                 let order = order.into();
-                let id = spd.insert(Policy { order, selectors: selectors.clone(), action });
+                let direction = Direction::Both;
+                let policy = Policy { order, selectors: selectors.clone(), action, direction };
+                let id = spd.insert(policy);
                 list.push((order, id, selectors, action));
                 list.sort_by_key(|(order, id, ..)| (*order, *id));
             }

@@ -7,7 +7,7 @@ use adit_esp::NextHeader;
 use adit_esp::ip::IpPacket;
 use adit_esp::replay::{Window, WindowSize};
 use adit_esp::selector::{Selectors, TrafficSelector};
-use adit_esp::spd::{Action, Policy, Spd};
+use adit_esp::spd::{Action, Direction, Policy, Spd};
 use adit_platform::aead::AeadAlgorithm;
 use adit_platform::cipher::CipherAlgorithm;
 use adit_platform::mac::MacAlgorithm;
@@ -93,7 +93,7 @@ fn clients(clients: u32) -> Spd {
     let mut spd = Spd::new();
     let mut insert = |order, remote, action| {
         let selectors = Selectors { local: vec![TrafficSelector::ANY_V4], remote: vec![remote] };
-        spd.insert(Policy { order, selectors, action });
+        spd.insert(Policy { order, selectors, action, direction: Direction::Both });
     };
     insert(1, TrafficSelector::subnet([192, 168, 0, 0].into(), 16), Action::Bypass);
     for client in 0..clients {
