@@ -11,6 +11,7 @@ use crate::certificate::{Certificate, Spki};
 use crate::der::{DerError, Reader};
 use crate::extension::KeyUsage;
 use crate::name::Name;
+use crate::schedule::Refresh;
 
 /// A CA that is believed, and under which conditions.
 ///
@@ -36,8 +37,20 @@ pub struct TrustAnchor {
     pub revocation: Revocation,
     /// A CRL older than this (by `thisUpdate`) is not believed, whatever its `nextUpdate` says.
     pub max_crl_age: Option<Duration>,
-    /// URLs to fetch CRLs from in addition to, and before, those that the certificates name.
+    /// URLs to fetch CRLs from in addition to, and before, those that the certificates name: HTTP or LDAP, the
+    /// primary one first, then its backups.
     pub distribution_points: Vec<String>,
+    /// When a CRL is fetched anew by a [`RevocationSchedule`](crate::RevocationSchedule).
+    pub refresh: Refresh,
+    /// An OCSP response older than this (by `thisUpdate`) is not believed, whatever its `nextUpdate` says. One
+    /// without `nextUpdate` is believed for a day where this is `None`.
+    pub max_ocsp_age: Option<Duration>,
+    /// URLs of OCSP responders to ask in addition to, and before, those that the certificates name.
+    pub ocsp_urls: Vec<String>,
+    /// Where to ask first for a certificate's status. Either alone suffices, and revoked by either is revoked.
+    pub preferred: StatusSource,
+    /// Certificates of OCSP responders that may speak for every CA below the anchor.
+    ocsp_responders: Vec<Vec<u8>>,
     /// Whether basic constraints, key usage, name constraints and policies in the anchor's own certificate
     /// bind the paths below it (RFC 5937).
     pub enforce_constraints: bool,
@@ -64,6 +77,16 @@ pub enum Revocation {
     Warn,
     /// Revocation is not checked.
     Ignore,
+}
+
+/// Where the status of a certificate can be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum StatusSource {
+    /// A CRL: one fetch serves all certificates of a CA, and tells nobody which of them is of interest.
+    #[default]
+    Crl,
+    /// An OCSP responder: small, and up to date.
+    Ocsp,
 }
 
 impl TrustAnchor {
@@ -100,6 +123,11 @@ impl TrustAnchor {
             revocation: Revocation::default(),
             max_crl_age: None,
             distribution_points: Vec::new(),
+            refresh: Refresh::default(),
+            max_ocsp_age: None,
+            ocsp_urls: Vec::new(),
+            preferred: StatusSource::default(),
+            ocsp_responders: Vec::new(),
             enforce_constraints: true,
             enforce_validity: false,
             pinned: false,
@@ -128,6 +156,36 @@ impl TrustAnchor {
     /// `None` if the provider has no SHA-1.
     pub fn certreq_hash(&self, provider: &Provider) -> Option<Digest> {
         Some(provider.hash(HashAlgorithm::Sha1)?.hash(&[&self.spki]))
+    }
+
+    /// Trusts the OCSP responder of this certificate in DER to speak for every CA below the anchor: the "Trusted
+    /// Responder" of RFC 6960 section 2.2. Its key counts; what else the certificate says does not.
+    ///
+    /// # Errors
+    /// If it is not a well-formed certificate.
+    pub fn trust_ocsp_responder(&mut self, certificate: Vec<u8>) -> Result<(), DerError> {
+        Certificate::from_der(&certificate)?;
+        self.ocsp_responders.push(certificate);
+        Ok(())
+    }
+
+    /// The certificates of trusted OCSP responders in DER.
+    pub fn ocsp_responders(&self) -> impl Iterator<Item = &[u8]> {
+        self.ocsp_responders.iter().map(Vec::as_slice)
+    }
+
+    /// The SHA-1 hashes of the trusted OCSP responders' `SubjectPublicKeyInfo`, which a CERTREQ for OCSP content
+    /// carries (RFC 4806 section 4.1). Empty too if the provider has no SHA-1.
+    pub fn ocsp_responder_hashes(&self, provider: &Provider) -> Vec<Digest> {
+        let Some(sha1) = provider.hash(HashAlgorithm::Sha1) else { return Vec::new() };
+        let certificates = self.ocsp_responders().filter_map(|der| Certificate::from_der(der).ok());
+        certificates.map(|certificate| sha1.hash(&[certificate.spki.der])).collect()
+    }
+
+    /// Whether a trusted OCSP responder has this `SubjectPublicKeyInfo`.
+    pub(crate) fn trusts_responder(&self, spki: &[u8]) -> bool {
+        let mut certificates = self.ocsp_responders().map(Certificate::from_der);
+        certificates.any(|certificate| certificate.is_ok_and(|c| c.spki.der == spki))
     }
 
     pub(crate) fn certificate(&self) -> Option<Certificate<'_>> {

@@ -397,11 +397,11 @@ impl<'a> RawEntry<'a> {
     }
 }
 
-fn unix(seconds: i64) -> UnixTime {
+pub(crate) fn unix(seconds: i64) -> UnixTime {
     UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
-fn reason_code(value: Field<'_>) -> Result<RevocationReason, DerError> {
+pub(crate) fn reason_code(value: Field<'_>) -> Result<RevocationReason, DerError> {
     let mut reader = value.reader();
     let field = reader.read(tag::ENUMERATED)?;
     reader.finish()?;
@@ -409,7 +409,7 @@ fn reason_code(value: Field<'_>) -> Result<RevocationReason, DerError> {
     Ok(RevocationReason(u8::try_from(small_integer(field)?).map_err(|_| bad)?))
 }
 
-fn invalidity_date(value: Field<'_>) -> Result<i64, DerError> {
+pub(crate) fn invalidity_date(value: Field<'_>) -> Result<i64, DerError> {
     let mut reader = value.reader();
     let date = generalized_time(reader.read(tag::GENERALIZED_TIME)?)?;
     reader.finish()?;

@@ -1,4 +1,4 @@
-//! Which field of a certificate, CRL or request an offset lies in, by its name in the RFC.
+//! Which field of a certificate, CRL, request or OCSP response an offset lies in, by its name in the RFC.
 //!
 //! Readers know where they are and not what for. An error is rare, so its field is looked up when there is one:
 //! the way to it is walked again, as far as the encoding lasts.
@@ -16,6 +16,8 @@ pub(crate) enum Format {
     CertificateList,
     /// RFC 2986 section 4.
     CertificationRequest,
+    /// RFC 6960 section 4.2.1.
+    OcspResponse,
 }
 
 impl DerError {
@@ -25,6 +27,7 @@ impl DerError {
             Format::Certificate => &CERTIFICATE,
             Format::CertificateList => &CERTIFICATE_LIST,
             Format::CertificationRequest => &CERTIFICATION_REQUEST,
+            Format::OcspResponse => &OCSP_RESPONSE,
         };
         let mut reader = Reader::new(der);
         let field = match reader.any() {
@@ -127,6 +130,51 @@ const CERTIFICATION_REQUEST: Part = Part {
     ..part("CertificationRequest")
 };
 
+const fn whole(name: &'static str, parts: &'static [Part]) -> Part {
+    Part { name, tags: &[], within: Within::Parts(parts) }
+}
+
+const OCSP_RESPONSE: Part = whole(
+    "OCSPResponse",
+    &[
+        part("responseStatus"),
+        Part {
+            // The tag is explicit, and the OCTET STRING holds an element again.
+            within: Within::Parts(&[whole(
+                "responseBytes",
+                &[
+                    part("responseType"),
+                    whole(
+                        "response",
+                        &[whole(
+                            "BasicOCSPResponse",
+                            &[
+                                whole(
+                                    "tbsResponseData",
+                                    &[
+                                        optional("version", &[tag::constructed(0)]),
+                                        part("responderID"),
+                                        part("producedAt"),
+                                        part("responses"),
+                                        Part {
+                                            within: Within::Extensions,
+                                            ..optional("responseExtensions", &[tag::constructed(1)])
+                                        },
+                                    ],
+                                ),
+                                part("signatureAlgorithm"),
+                                part("signature"),
+                                optional("certs", &[tag::constructed(0)]),
+                            ],
+                        )],
+                    ),
+                ],
+            )]),
+            ..optional("responseBytes", &[tag::constructed(0)])
+        },
+    ],
+);
+
 impl Part {
     /// The innermost field of `element` at this offset.
     fn locate(&self, element: Tlv<'_>, offset: usize) -> &'static str {
@@ -186,6 +234,7 @@ const NAMES: &[(&[u8], &str)] = &[
     (oid::INHIBIT_ANY_POLICY, "inhibitAnyPolicy"),
     (oid::AUTHORITY_INFO_ACCESS, "authorityInfoAccess"),
     (oid::OCSP_NO_CHECK, "ocspNoCheck"),
+    (oid::OCSP_NONCE, "nonce"),
 ];
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! fetch from where, and the host asks again when it has done so.
 //!
 //! ```no_run
-//! use adit_certval::{CrlStore, Identity, Outcome, Query, TrustAnchor, Verifier};
-//! # fn fetch(_: &[String]) -> Vec<u8> { Vec::new() }
+//! use adit_certval::{CrlStore, Identity, Outcome, Query, Source, TrustAnchor, Verifier};
+//! # fn get(_: &str) -> Vec<u8> { Vec::new() }
+//! # fn post(_: &str, _: &[u8]) -> Vec<u8> { Vec::new() }
 //! # fn example(
 //! #     provider: &adit_platform::Provider, root: Vec<u8>, sent: &[&[u8]], now: adit_platform::UnixTime,
 //! # ) -> Result<(), Box<dyn core::error::Error>> {
@@ -22,7 +23,15 @@
 //!         Outcome::Accepted(path) => break path,
 //!         Outcome::NeedsRevocation(fetches) => {
 //!             for wanted in fetches {
-//!                 store.insert(&verifier, fetch(&wanted.urls), sent)?;
+//!                 match &wanted.sources[0] {
+//!                     Source::Ocsp { url, request } => {
+//!                         let answer = post(url, &request.to_der());
+//!                         store.insert_ocsp(&verifier, &answer, sent, Some(request))?;
+//!                     }
+//!                     crl => {
+//!                         store.insert(&verifier, get(crl.url()), sent)?;
+//!                     }
+//!                 }
 //!             }
 //!             query.may_fetch = false;
 //!         }
@@ -41,6 +50,8 @@
 //! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
 //! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
 //! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
+//! | `ocsp`, `ocsp_request`, `responder`, `responses` | RFC 6960 |
+//! | `fetch`, `schedule` | what to fetch from where, and when |
 //! | `request`, `pkcs10`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
 //! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
@@ -68,6 +79,8 @@ mod identity;
 mod info;
 mod ldap;
 mod name;
+mod ocsp;
+mod ocsp_request;
 mod oid;
 mod path;
 mod pem;
@@ -75,28 +88,37 @@ mod pkcs10;
 mod policy;
 mod purpose;
 mod request;
+mod responder;
+mod responses;
 mod revocation;
+mod schedule;
 mod store;
 mod template;
 mod validate;
 mod verifier;
 
 pub use algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
-pub use anchor::{Revocation, TrustAnchor};
+pub use anchor::{Revocation, StatusSource, TrustAnchor};
 pub use budget::Budget;
 pub use certificate::Certificate;
 pub use crl::{Crl, CrlError};
 pub use der::{DerError, DerErrorKind};
 pub use error::{CertificateRef, Error, ErrorClass, Limit, Reason, RevocationReason};
-pub use fetch::Fetch;
+pub use fetch::{Fetch, Source};
 pub use identity::Identity;
 pub use info::CertificateInfo;
 pub use ldap::{LdapScope, LdapUrl, LdapUrlError};
 pub use name::Name;
+pub use ocsp::{CertificateStatus, OcspError, OcspResponse, OcspResponseStatus, OcspStatus};
+pub use ocsp_request::OcspRequest;
 pub use pem::{PemBlock, PemError};
 pub use pkcs10::{CertificateRequest, Difference};
 pub use purpose::Purpose;
 pub use request::{CertificateTemplate, RequestError, ToBeSigned};
+pub use schedule::{
+    FetchError, FetchPoint, Location, PointId, Refresh, RefreshError, RevocationSchedule,
+    ScheduleError, ScheduledFetch,
+};
 pub use store::CrlStore;
 pub use template::{NamePattern, TemplateError, UserNameError, UserNameTemplate};
 pub use verifier::{

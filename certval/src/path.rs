@@ -5,13 +5,15 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{OnceCell, RefCell};
 
 use crate::algorithm;
 use crate::budget::Meter;
 use crate::certificate::{Certificate, Spki};
 use crate::distribution;
 use crate::error::{CertificateRef, Error, Limit, Reason};
+use crate::ocsp::OcspResponse;
+use crate::responder::Signer;
 use crate::revocation::{self, Checked};
 use crate::store::CrlStore;
 use crate::validate::{self, Goal};
@@ -43,7 +45,12 @@ pub(crate) struct Search<'a> {
     checked: RefCell<Vec<CheckedSignature>>,
     best: RefCell<Option<Error>>,
     dead_ends: RefCell<Vec<CertificateFetch>>,
+    /// The query's OCSP responses that verified, read when they are needed.
+    stapled: OnceCell<Vec<OcspResponse>>,
 }
+
+/// How many OCSP responses of a query are looked at: one for each certificate of a long path.
+const MAX_STAPLED: usize = 16;
 
 impl<'a> Search<'a> {
     pub(crate) fn new(
@@ -63,6 +70,7 @@ impl<'a> Search<'a> {
             checked: RefCell::default(),
             best: RefCell::default(),
             dead_ends: RefCell::default(),
+            stapled: OnceCell::new(),
         };
         let mut presented = Vec::with_capacity(query.certificates.len());
         let reference = CertificateRef::Presented(0);
@@ -156,6 +164,20 @@ impl<'a> Search<'a> {
                 Err(error) if matches!(error.reason, Reason::BudgetExceeded(_)) => Err(error),
                 Err(_) => Ok(false),
             }
+        })
+    }
+
+    /// The OCSP responses that came with the query. One that is signed by nobody at hand is as good as none.
+    pub(crate) fn stapled(&self) -> &[OcspResponse] {
+        self.stapled.get_or_init(|| {
+            let certificates = self.query.certificates;
+            let spend = || self.meter.spend(Limit::Signatures);
+            let read = |der: &&[u8]| {
+                let unverified = crate::ocsp::Unverified::read(der).ok()?;
+                let signer = Signer::find(self.verifier, &unverified, certificates, &spend).ok()?;
+                Some(unverified.verified(signer))
+            };
+            self.query.stapled.iter().take(MAX_STAPLED).filter_map(read).collect()
         })
     }
 

@@ -1,19 +1,25 @@
-//! Whether the certificates of a path are revoked: CRL validation by RFC 5280 section 6.3.
+//! Whether the certificates of a path are revoked: CRLs by RFC 5280 section 6.3, OCSP responses by RFC 6960
+//! section 3.2. Revoked by either is revoked, good by either suffices.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use adit_platform::hash::HashAlgorithm;
+
 use crate::algorithm;
-use crate::anchor::{Revocation, TrustAnchor};
-use crate::certificate::Spki;
+use crate::anchor::{Revocation, StatusSource, TrustAnchor};
+use crate::certificate::{Certificate, Spki};
 use crate::crl::{Crl, Entry};
 use crate::distribution::{self, DistributionPoint, Reasons};
 use crate::error::{CertificateRef, Error, Limit, Reason, RevocationReason};
 use crate::extension::KeyUsage;
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, Source};
+use crate::ocsp::{OcspResponse, Single, Status};
+use crate::ocsp_request::OcspRequest;
+use crate::oid;
 use crate::path::{Link, Search};
+use crate::responder::Authority;
 use crate::store::compare_numbers;
 use crate::verifier::Warning;
 
@@ -21,14 +27,6 @@ use crate::verifier::Warning;
 pub(crate) enum Checked {
     Done(Vec<Warning>),
     Needs(Vec<Fetch>),
-}
-
-/// What is known of one certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Status {
-    Good,
-    Revoked(Entry),
-    Unknown,
 }
 
 /// How deep the signers of CRLs may hang from each other: a CRL signer whose certificate is covered by a CRL
@@ -52,7 +50,7 @@ pub(crate) fn check_path<'a>(
     for position in (0..path.len()).rev() {
         match check.status(path, position)? {
             Status::Good => {}
-            Status::Unknown => unknown.push(&path[position]),
+            Status::Unknown => unknown.push(position),
             Status::Revoked(entry) => {
                 let reason = Reason::Revoked {
                     since: entry.since,
@@ -64,35 +62,75 @@ pub(crate) fn check_path<'a>(
         }
     }
     if search.query.may_fetch {
-        let fetches: Vec<Fetch> = unknown.iter().filter_map(|link| fetch(anchor, link)).collect();
+        let wanted = unknown.iter().filter_map(|&at| fetch(search, anchor, path, at));
+        let fetches: Vec<Fetch> = wanted.collect();
         if !fetches.is_empty() {
             return Ok(Checked::Needs(fetches));
         }
     }
-    match (anchor.revocation, unknown.first()) {
-        (Revocation::Require, Some(link)) => {
-            Err(Error::new(link.reference, Reason::RevocationUnknown))
-        }
-        _ => Ok(Checked::Done(
-            unknown.iter().map(|link| Warning::RevocationUnknown(link.reference)).collect(),
-        )),
+    let mut unknown = unknown.iter().filter_map(|&at| Some(path.get(at)?.reference));
+    match anchor.revocation {
+        Revocation::Require => match unknown.next() {
+            Some(certificate) => Err(Error::new(certificate, Reason::RevocationUnknown)),
+            None => Ok(Checked::Done(Vec::new())),
+        },
+        _ => Ok(Checked::Done(unknown.map(Warning::RevocationUnknown).collect())),
     }
 }
 
-/// Where the revocation status of a certificate can be had; `None` if nobody says.
-fn fetch(anchor: &TrustAnchor, link: &Link<'_>) -> Option<Fetch> {
-    let mut urls = anchor.distribution_points.clone();
-    let extensions = &link.certificate.extensions;
-    for extension in [extensions.crl_distribution_points, extensions.freshest_crl] {
+/// Where the revocation status of the certificate at this position can be had; `None` if nobody says.
+fn fetch<'a>(
+    search: &Search<'a>,
+    anchor: &TrustAnchor,
+    path: &[Link<'a>],
+    position: usize,
+) -> Option<Fetch> {
+    let link = path.get(position)?;
+    let certificate = &*link.certificate;
+    let mut crls: Vec<&str> = anchor.distribution_points.iter().map(|url| &url[..]).collect();
+    for extension in
+        [certificate.extensions.crl_distribution_points, certificate.extensions.freshest_crl]
+    {
         let Some(extension) = extension else { continue };
-        let points = distribution::read_points(extension, link.certificate.issuer());
+        let points = distribution::read_points(extension, certificate.issuer());
         for url in points.unwrap_or_default().iter().flat_map(|point| &point.urls) {
-            if !urls.iter().any(|known| known == url) {
-                urls.push(String::from(*url));
+            if !crls.contains(url) {
+                crls.push(url);
             }
         }
     }
-    (!urls.is_empty()).then_some(Fetch { certificate: link.reference, urls })
+    let crls = crls.into_iter().map(|url| Source::Crl { url: url.into() });
+    let mut responders = anchor.ocsp_urls.clone();
+    if let Some(extension) = certificate.extensions.authority_info_access {
+        responders.extend(distribution::access_urls(extension, oid::ACCESS_OCSP));
+    }
+    let provider = &search.verifier.provider;
+    let issuer = issuer_key(anchor, path, position);
+    // Every responder understands SHA-1 here (RFC 5019 section 2.1.1), where nothing hangs on its strength.
+    let request = issuer.and_then(|key| {
+        let of = |hash| OcspRequest::of(provider, hash, certificate, key);
+        of(HashAlgorithm::Sha1).or_else(|| of(HashAlgorithm::Sha256))
+    });
+    let responders = responders
+        .into_iter()
+        .filter_map(|url| Some(Source::Ocsp { url, request: request.clone()? }));
+    let sources: Vec<Source> = match anchor.preferred {
+        StatusSource::Crl => crls.chain(responders).collect(),
+        StatusSource::Ocsp => responders.chain(crls).collect(),
+    };
+    (!sources.is_empty()).then_some(Fetch { certificate: link.reference, sources })
+}
+
+/// The key that issued the certificate at this position of a path.
+fn issuer_key<'k>(
+    anchor: &'k TrustAnchor,
+    path: &'k [Link<'_>],
+    position: usize,
+) -> Option<Spki<'k>> {
+    match path.get(position + 1) {
+        Some(issuer) => Some(issuer.certificate.spki),
+        None => anchor.spki(),
+    }
 }
 
 struct Check<'s, 'a> {
@@ -105,10 +143,149 @@ struct Check<'s, 'a> {
 }
 
 impl<'a> Check<'_, 'a> {
-    /// Section 6.3.3 for one certificate of a path whose structure is valid.
+    /// The status of one certificate of a path whose structure is valid.
     fn status(&mut self, path: &[Link<'a>], position: usize) -> Result<Status, Error> {
-        let link = &path[position];
-        let certificate = &link.certificate;
+        let Some(link) = path.get(position) else { return Ok(Status::Unknown) };
+        let by_ocsp = self.ocsp_status(&link.certificate, path, position)?;
+        if let Status::Revoked(_) = by_ocsp {
+            return Ok(by_ocsp);
+        }
+        match self.crl_status(&link.certificate, path, position)? {
+            Status::Unknown => Ok(by_ocsp),
+            by_crl => Ok(by_crl),
+        }
+    }
+
+    /// RFC 6960 section 3.2 for the certificate, or one of the same issuer.
+    fn ocsp_status(
+        &mut self,
+        certificate: &Certificate<'_>,
+        path: &[Link<'a>],
+        position: usize,
+    ) -> Result<Status, Error> {
+        let serial = certificate.serial_number();
+        let search = self.search;
+        let stored = search.store.about(serial).iter().map(|response| &**response);
+        let mut responses = stored.chain(search.stapled()).peekable();
+        let Some(issuer) = issuer_key(self.anchor, path, position) else {
+            return Ok(Status::Unknown);
+        };
+        if responses.peek().is_none() {
+            return Ok(Status::Unknown);
+        }
+        let reference = path.get(position).map(|link| link.reference);
+        let issuer_name = certificate.issuer();
+        let mut status = Status::Unknown;
+        for response in responses {
+            search
+                .meter
+                .spend(Limit::Crls)
+                .map_err(|reason| Error { certificate: reference, ..Error::general(reason) })?;
+            let mut says = Status::Unknown;
+            let provider = &search.verifier.provider;
+            let about = response.singles().filter(|single| {
+                single.id.serial == serial
+                    && single.id.is_issued_by(provider, issuer_name.as_der(), issuer)
+            });
+            for single in about {
+                match single.status {
+                    // An old response still revokes, as an old CRL does.
+                    Status::Revoked(_) => says = single.status,
+                    Status::Good if self.is_news(response, &single, certificate) => {
+                        if says == Status::Unknown {
+                            says = Status::Good;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if says == Status::Unknown || contradicts(response, serial, says) {
+                continue;
+            }
+            let canonical = issuer_name.canonical();
+            let authorized = match response.authority_for(issuer.der, &canonical, self.anchor) {
+                None => false,
+                Some(Authority::Own) => true,
+                Some(Authority::Delegated(responder)) => {
+                    self.responder_is_valid(&responder, path, position)?
+                }
+            };
+            match says {
+                Status::Revoked(_) if authorized => return Ok(says),
+                Status::Good if authorized => status = says,
+                _ => {}
+            }
+        }
+        Ok(status)
+    }
+
+    /// Whether a response speaks of now, and of certificates as old as this one.
+    fn is_news(
+        &self,
+        response: &OcspResponse,
+        single: &Single<'_>,
+        certificate: &Certificate<'_>,
+    ) -> bool {
+        let now = self.now();
+        let soon = now.saturating_add(CLOCK_SKEW);
+        let until = match (self.anchor.max_ocsp_age, single.next_update) {
+            (Some(age), next) => {
+                let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+                single.this_update.saturating_add(age).min(next.unwrap_or(i64::MAX))
+            }
+            (None, Some(next)) => next,
+            (None, None) => single.this_update.saturating_add(DAY),
+        };
+        //= RFC 6960 section 2.4
+        // A status cannot have been known to be right after the response was signed.
+        let produced = response.produced_at();
+        let plausible =
+            produced <= soon && single.this_update <= produced.saturating_add(CLOCK_SKEW);
+        let kept = single.archive_cutoff.is_none_or(|cutoff| cutoff <= certificate.not_after);
+        plausible && single.this_update <= soon && now <= until && kept
+    }
+
+    /// RFC 6960 section 4.2.2.2.1: a responder's own certificate, issued by the same key as the one in question,
+    /// is valid and either exempt from being checked, or not revoked. Where it does not say how its status can
+    /// be had, it need not be known.
+    fn responder_is_valid(
+        &mut self,
+        responder: &Certificate<'_>,
+        path: &[Link<'a>],
+        position: usize,
+    ) -> Result<bool, Error> {
+        let now = self.now();
+        if now < responder.not_before || now > responder.not_after {
+            return Ok(false);
+        }
+        let extensions = &responder.extensions;
+        if extensions.ocsp_no_check.is_some() {
+            return Ok(true);
+        }
+        let says_how = extensions.crl_distribution_points.is_some()
+            || extensions.authority_info_access.is_some_and(|extension| {
+                !distribution::access_urls(extension, oid::ACCESS_OCSP).is_empty()
+            });
+        match self.crl_status(responder, path, position) {
+            Err(error) if matches!(error.reason, Reason::BudgetExceeded(_)) => Err(error),
+            Ok(Status::Good) => Ok(true),
+            Ok(Status::Revoked(_)) | Err(_) => Ok(false),
+            Ok(Status::Unknown) => Ok(!says_how || self.anchor.revocation != Revocation::Require),
+        }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.search.query.time.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// RFC 5280 section 6.3.3 for the certificate at this position, or another of the same issuer.
+    fn crl_status(
+        &mut self,
+        certificate: &Certificate<'_>,
+        path: &[Link<'a>],
+        position: usize,
+    ) -> Result<Status, Error> {
+        let Some(link) = path.get(position) else { return Ok(Status::Unknown) };
         let malformed = |error| Error::new(link.reference, Reason::Malformed(error));
         let basic = certificate.extensions.basic_constraints().map_err(malformed)?;
         let target = Target {
@@ -174,7 +351,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn is_current(&self, crl: &Crl) -> bool {
-        let now = i64::try_from(self.search.query.time.as_secs()).unwrap_or(i64::MAX);
+        let now = self.now();
         let young = self.anchor.max_crl_age.is_none_or(|age| {
             let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
             now <= crl.this_update().saturating_add(age)
@@ -257,6 +434,19 @@ impl<'s> Check<'s, '_> {
         Some(above.fold(anchor, |issuer, own| algorithm::working_key(verifier, own, issuer)))
     }
 }
+
+/// Whether the response says of this serial number that it does not know it, while it says otherwise too.
+fn contradicts(response: &OcspResponse, serial: &[u8], says: Status) -> bool {
+    says == Status::Good
+        && response.singles().any(|s| s.id.serial == serial && s.status == Status::Unknown)
+}
+
+/// How far clocks may differ, in seconds: a responder that signs when it is asked is otherwise ahead of every
+/// clock that is slow. As in OpenSSL.
+const CLOCK_SKEW: i64 = 300;
+
+/// Seconds that a response without `nextUpdate` counts, unless the anchor says otherwise.
+const DAY: i64 = 86_400;
 
 /// The certificate whose status is wanted.
 struct Target<'a> {

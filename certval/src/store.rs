@@ -1,4 +1,4 @@
-//! The CRLs at hand, each verified once, when it came in.
+//! The CRLs and OCSP responses at hand, each verified once, when it came in.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -10,9 +10,16 @@ use crate::anchor::TrustAnchor;
 use crate::certificate::{Certificate, Spki};
 use crate::crl::{Crl, CrlError, Unverified};
 use crate::error::Reason;
+use crate::ocsp::{OcspError, OcspResponse};
+use crate::ocsp_request::OcspRequest;
+use crate::responder::Signer;
+use crate::responses::Responses;
 use crate::verifier::Verifier;
 
-/// CRLs whose signatures were verified, ready for lookup.
+/// CRLs and OCSP responses whose signatures were verified, ready for lookup.
+///
+/// It holds at most [`MAX_OCSP_RESPONSES`](Self::MAX_OCSP_RESPONSES) responses; a newer one then displaces the
+/// oldest that revokes nothing. CRLs are as many as the host inserts.
 ///
 /// ```
 /// use adit_certval::{CrlError, CrlStore};
@@ -26,12 +33,16 @@ use crate::verifier::Verifier;
 #[derive(Clone, Debug, Default)]
 pub struct CrlStore {
     by_issuer: BTreeMap<Vec<u8>, Vec<Arc<Crl>>>,
+    responses: Responses,
 }
 
 impl CrlStore {
-    /// A store of no CRLs.
+    /// The most OCSP responses that are kept.
+    pub const MAX_OCSP_RESPONSES: usize = 10_000;
+
+    /// An empty store.
     pub const fn new() -> Self {
-        Self { by_issuer: BTreeMap::new() }
+        Self { by_issuer: BTreeMap::new(), responses: Responses::new() }
     }
 
     /// Verifies a CRL in DER and takes it in; gives a handle to it. The same CRL is then used for every
@@ -61,6 +72,51 @@ impl CrlStore {
             None => of_issuer.push(Arc::clone(&crl)),
         }
         Ok(crl)
+    }
+
+    /// Verifies an OCSP response in DER and takes it in; gives a handle to it. `request` is the question that
+    /// it has to answer, if it was asked for.
+    ///
+    /// It may be signed by any trust anchor, trusted responder or intermediate of `verifier`, by one of
+    /// `certificates` (those that the peer sent), or by a responder that one of them authorized with a
+    /// certificate in the response. That alone makes it count for nothing: it speaks only of certificates that
+    /// the same key issued (RFC 6960 section 4.2.2.2). A newer one of the same CA about the same certificate
+    /// replaces an older one, but one that does not know the certificate replaces none that does.
+    ///
+    /// # Errors
+    /// If it is malformed or an error, does not answer the request, carries critical extensions that are not
+    /// understood, is signed by nobody known, or is older than what is in the store. The store is then as it
+    /// was.
+    pub fn insert_ocsp(
+        &mut self,
+        verifier: &Verifier,
+        der: &[u8],
+        certificates: &[&[u8]],
+        request: Option<&OcspRequest>,
+    ) -> Result<Arc<OcspResponse>, OcspError> {
+        let unverified = crate::ocsp::Unverified::read(der)?;
+        if let Some(request) = request {
+            request.check(&unverified)?;
+        }
+        let signer = Signer::find(verifier, &unverified, certificates, &|| Ok(()))?;
+        let response = Arc::new(unverified.verified(signer));
+        self.responses.insert(Arc::clone(&response), Self::MAX_OCSP_RESPONSES)?;
+        Ok(response)
+    }
+
+    /// All OCSP responses in the store.
+    pub fn ocsp_responses(&self) -> impl Iterator<Item = &Arc<OcspResponse>> {
+        self.responses.iter()
+    }
+
+    /// Drops every OCSP response for which `keep` is false.
+    pub fn retain_ocsp(&mut self, keep: impl FnMut(&OcspResponse) -> bool) {
+        self.responses.retain(keep);
+    }
+
+    /// The OCSP responses that speak of a certificate of this serial number, whoever issued it.
+    pub(crate) fn about(&self, serial: &[u8]) -> &[Arc<OcspResponse>] {
+        self.responses.about(serial)
     }
 
     /// All CRLs in the store.

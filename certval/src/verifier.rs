@@ -40,7 +40,7 @@ use crate::store::CrlStore;
 /// query.identity = Some(Identity::Fqdn("gateway.example"));
 /// match verifier.verify(&query, &store)? {
 ///     Outcome::Accepted(path) => println!("believed:\n{}", path.info()),
-///     Outcome::NeedsRevocation(fetches) => println!("fetch {:?}, insert, ask again", fetches[0].urls),
+///     Outcome::NeedsRevocation(fetches) => println!("fetch {:?}, insert, ask again", fetches[0].sources),
 ///     _ => println!("fetch the missing certificates and ask again"),
 /// }
 /// # Ok(())
@@ -148,6 +148,9 @@ impl Verifier {
 pub struct Query<'a> {
     /// Certificates in DER: the peer's own first, then what it sent to help, in any order.
     pub certificates: &'a [&'a [u8]],
+    /// OCSP responses in DER that the peer sent along (RFC 4806). They count for this query alone; at most 16
+    /// are looked at.
+    pub stapled: &'a [&'a [u8]],
     /// The time for which the answer shall hold.
     pub time: UnixTime,
     /// Who the peer's certificate must say that it is; `None` leaves that to the caller.
@@ -169,6 +172,7 @@ impl<'a> Query<'a> {
     pub fn new(certificates: &'a [&'a [u8]], time: UnixTime) -> Self {
         Self {
             certificates,
+            stapled: &[],
             time,
             identity: None,
             purpose: Purpose::default(),

@@ -2,7 +2,7 @@
 
 use adit_certval::{
     CertificateRef, CrlError, CrlStore, Error, ErrorClass, Outcome, Query, Reason, Revocation,
-    RevocationReason, TrustAnchor, VerifiedPath, Verifier, Warning,
+    RevocationReason, Source, TrustAnchor, VerifiedPath, Verifier, Warning,
 };
 use adit_platform::{Provider, UnixTime};
 use adit_testkit::pki::{self, Authority, Issued, Key, Template};
@@ -189,8 +189,8 @@ fn revocation_is_asked_for_fetched_and_honoured() {
         };
         assert_eq!(fetches.len(), 2);
         assert_eq!(fetches[0].certificate, CertificateRef::Presented(1));
-        assert_eq!(fetches[0].urls, [URL]);
-        assert_eq!(fetches[1].urls, ["http://pki.example/intermediate.crl"]);
+        assert_eq!(fetches[0].sources, [Source::Crl { url: URL.into() }]);
+        assert_eq!(fetches[1].sources[0].url(), "http://pki.example/intermediate.crl");
 
         query.may_fetch = false;
         let (at, reason) = refused(verifier.verify(&query, &store));

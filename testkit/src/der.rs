@@ -96,6 +96,20 @@ pub fn oid(dotted: &str) -> Vec<u8> {
 
 /// `UTCTime` before 2050, `GeneralizedTime` from then on, of seconds since 1970.
 pub fn time(secs: u64) -> Vec<u8> {
+    match calendar(secs) {
+        (year @ ..2050, rest) => tlv(0x17, format!("{:02}{rest}", year % 100).as_bytes()),
+        _ => generalized_time(secs),
+    }
+}
+
+/// `GeneralizedTime` of seconds since 1970.
+pub fn generalized_time(secs: u64) -> Vec<u8> {
+    let (year, rest) = calendar(secs);
+    tlv(0x18, format!("{year:04}{rest}").as_bytes())
+}
+
+/// The year, and the rest of the date as `MMDDHHMMSSZ`.
+fn calendar(secs: u64) -> (u64, String) {
     let (days, rest) = (secs / 86_400, secs % 86_400);
     let (mut year, mut day) = (1970, days);
     let is_leap = |year: u64| {
@@ -117,10 +131,7 @@ pub fn time(secs: u64) -> Vec<u8> {
     }
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     let tail = format!("{month:02}{:02}{hour:02}{minute:02}{second:02}Z", day + 1);
-    match year {
-        ..2050 => tlv(0x17, format!("{:02}{tail}", year % 100).as_bytes()),
-        _ => tlv(0x18, format!("{year:04}{tail}").as_bytes()),
-    }
+    (year, tail)
 }
 
 #[cfg(test)]

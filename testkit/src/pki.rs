@@ -107,9 +107,12 @@ impl Key {
 
     /// `Certificate` and `CertificateList` have the same frame.
     fn sign(&self, tbs: &[u8]) -> Vec<u8> {
-        let mut rng = crate::rng::SeededRng::new(tbs.len() as u64);
-        let signature = self.signing.sign(self.scheme(), tbs, &mut rng).expect("a test key signs");
-        sequence(&[tbs, &self.algorithm(), &bit_string(&signature)])
+        sequence(&[tbs, &self.algorithm(), &bit_string(&self.signature(tbs))])
+    }
+
+    fn signature(&self, message: &[u8]) -> Vec<u8> {
+        let mut rng = crate::rng::SeededRng::new(message.len() as u64);
+        self.signing.sign(self.scheme(), message, &mut rng).expect("a test key signs")
     }
 }
 
@@ -140,6 +143,8 @@ pub struct Template {
     pub crl_urls: Vec<String>,
     /// caIssuers URLs.
     pub issuer_urls: Vec<String>,
+    /// URLs of OCSP responders.
+    pub ocsp_urls: Vec<String>,
     /// Further extensions: OID in dotted form, critical, content.
     pub extensions: Vec<(&'static str, bool, Vec<u8>)>,
 }
@@ -166,6 +171,8 @@ pub mod purpose {
     pub const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
     /// ipsecIKE.
     pub const IPSEC_IKE: &str = "1.3.6.1.5.5.7.3.17";
+    /// OCSPSigning.
+    pub const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
     /// anyExtendedKeyUsage.
     pub const ANY: &str = "2.5.29.37.0";
 }
@@ -186,6 +193,7 @@ impl Template {
             extended_key_usage: Vec::new(),
             crl_urls: Vec::new(),
             issuer_urls: Vec::new(),
+            ocsp_urls: Vec::new(),
             extensions: Vec::new(),
         }
     }
@@ -207,6 +215,16 @@ impl Template {
             key_usage: Some(usage::DIGITAL_SIGNATURE),
             extended_key_usage: vec![purpose::CLIENT_AUTH],
             ..Self::bare(email)
+        }
+    }
+
+    /// An OCSP responder, exempt from being checked itself.
+    pub fn ocsp_responder(common_name: &str) -> Self {
+        Self {
+            key_usage: Some(usage::DIGITAL_SIGNATURE),
+            extended_key_usage: vec![purpose::OCSP_SIGNING],
+            extensions: vec![("1.3.6.1.5.5.7.48.1.5", false, der::NULL.to_vec())],
+            ..Self::bare(common_name)
         }
     }
 
@@ -257,12 +275,14 @@ impl Template {
             let point = sequence(&[&explicit(0, &explicit(0, &urls))]);
             list.push(extension("2.5.29.31", false, &sequence(&[&point])));
         }
-        if !self.issuer_urls.is_empty() {
-            let method = oid("1.3.6.1.5.5.7.48.2");
-            let urls = self.issuer_urls.iter();
-            let list_of: Vec<u8> =
-                urls.flat_map(|u| sequence(&[&method, &context(6, u.as_bytes())])).collect();
-            list.push(extension("1.3.6.1.5.5.7.1.1", false, &sequence(&[&list_of])));
+        let access = |method: &str, urls: &[String]| -> Vec<u8> {
+            let method = oid(method);
+            urls.iter().flat_map(|u| sequence(&[&method, &context(6, u.as_bytes())])).collect()
+        };
+        let issuers = access("1.3.6.1.5.5.7.48.2", &self.issuer_urls);
+        let responders = access("1.3.6.1.5.5.7.48.1", &self.ocsp_urls);
+        if !issuers.is_empty() || !responders.is_empty() {
+            list.push(extension("1.3.6.1.5.5.7.1.1", false, &sequence(&[&responders, &issuers])));
         }
         for (id, critical, content) in &self.extensions {
             list.push(extension(id, *critical, content));
@@ -289,6 +309,7 @@ pub struct Authority {
     pub certificate: Vec<u8>,
     key: Key,
     name: Vec<u8>,
+    common_name: String,
     next_serial: u64,
     next_crl: u64,
 }
@@ -303,7 +324,13 @@ impl Authority {
     pub fn root_from(template: &Template, key: Key) -> Self {
         let name = template.name();
         let certificate = certificate(template, &name, &key, &key, 1);
-        Self { certificate, key, name, next_serial: 2, next_crl: 1 }
+        let common_name = template.common_name.clone().unwrap_or_default();
+        Self { certificate, key, name, common_name, next_serial: 2, next_crl: 1 }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// A CA below this one.
@@ -313,6 +340,7 @@ impl Authority {
             certificate: issued.certificate,
             key: issued.key,
             name: template.name(),
+            common_name: template.common_name.clone().unwrap_or_default(),
             next_serial: 1,
             next_crl: 1,
         }
@@ -324,6 +352,16 @@ impl Authority {
         self.next_serial += 1;
         let certificate = certificate(template, &self.name, &self.key, &key, serial);
         Issued { certificate, serial, key }
+    }
+
+    /// An OCSP response that the CA itself signs, about one of its certificates.
+    pub fn ocsp(&self, serial: u64, status: OcspState) -> Vec<u8> {
+        self.ocsp_with(&OcspTemplate::new(serial, status))
+    }
+
+    /// An OCSP response that the CA itself signs, with everything chosen.
+    pub fn ocsp_with(&self, template: &OcspTemplate) -> Vec<u8> {
+        template.sign(self, Some(&self.common_name), &self.key)
     }
 
     /// A complete CRL, numbered consecutively, that revokes these serial numbers; valid for as long as
@@ -379,6 +417,132 @@ impl Authority {
             &explicit(0, &sequence(&[&list.concat()])),
         ]))
     }
+}
+
+/// What to put into an OCSP response.
+#[derive(Clone, Debug)]
+pub struct OcspTemplate {
+    /// What is said of each certificate.
+    pub singles: Vec<OcspSingle>,
+    /// Whether CertIDs are made with SHA-256; otherwise with SHA-1.
+    pub sha256: bool,
+    /// Whether the responder is named by the hash of its key; otherwise by its name.
+    pub by_key: bool,
+    /// Seconds since 1970.
+    pub produced_at: u64,
+    /// Extensions of the response: OID in dotted form, critical, content.
+    pub extensions: Vec<(&'static str, bool, Vec<u8>)>,
+    /// Certificates in DER that are sent along.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+/// What an OCSP response says of one certificate.
+#[derive(Clone, Debug)]
+pub struct OcspSingle {
+    /// Its serial number.
+    pub serial: u64,
+    /// Its status.
+    pub status: OcspState,
+    /// Seconds since 1970.
+    pub this_update: u64,
+    /// Seconds since 1970.
+    pub next_update: Option<u64>,
+    /// Extensions: OID in dotted form, critical, content.
+    pub extensions: Vec<(&'static str, bool, Vec<u8>)>,
+}
+
+/// A status in an OCSP response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OcspState {
+    /// `good`.
+    Good,
+    /// `revoked`, since when and with which reason code.
+    Revoked(u64, Option<u8>),
+    /// `unknown`.
+    Unknown,
+}
+
+impl OcspTemplate {
+    /// A response about one certificate, made an hour before [`NOW`] and good for a week, in the form that most
+    /// responders use.
+    pub fn new(serial: u64, status: OcspState) -> Self {
+        let (this_update, next_update) = (NOW - 3600, Some(NOW - 3600 + 7 * 86_400));
+        let single =
+            OcspSingle { serial, status, this_update, next_update, extensions: Vec::new() };
+        Self {
+            singles: vec![single],
+            sha256: false,
+            by_key: false,
+            produced_at: this_update,
+            extensions: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
+
+    /// The `OCSPResponse` about certificates of `issuer`, signed by the responder of this name and key.
+    pub fn sign(&self, issuer: &Authority, responder: Option<&str>, key: &Key) -> Vec<u8> {
+        let singles: Vec<u8> =
+            self.singles.iter().flat_map(|it| it.der(issuer, self.sha256)).collect();
+        let by = if self.by_key {
+            explicit(2, &octet_string(&sha(false, key.signing.public_key())))
+        } else {
+            explicit(1, &name(responder))
+        };
+        let data = sequence(&[
+            &by,
+            &der::generalized_time(self.produced_at),
+            &sequence(&[&singles]),
+            &extensions(1, &self.extensions),
+        ]);
+        let signature = bit_string(&key.signature(&data));
+        let certificates = match &self.certificates[..] {
+            [] => Vec::new(),
+            some => explicit(0, &sequence(&[&some.concat()])),
+        };
+        let basic = sequence(&[&data, &key.algorithm(), &signature, &certificates]);
+        let bytes = sequence(&[&oid("1.3.6.1.5.5.7.48.1.1"), &octet_string(&basic)]);
+        sequence(&[&[0x0a, 1, 0], &explicit(0, &bytes)])
+    }
+}
+
+impl OcspSingle {
+    fn der(&self, issuer: &Authority, sha256: bool) -> Vec<u8> {
+        let algorithm = if sha256 { "2.16.840.1.101.3.4.2.1" } else { "1.3.14.3.2.26" };
+        let id = sequence(&[
+            &sequence(&[&oid(algorithm), &der::NULL]),
+            &octet_string(&sha(sha256, &issuer.name)),
+            &octet_string(&sha(sha256, issuer.key.signing.public_key())),
+            &der::number(self.serial),
+        ]);
+        let status = match self.status {
+            OcspState::Good => context(0, &[]),
+            OcspState::Revoked(since, reason) => {
+                let reason = reason.map_or(Vec::new(), |code| explicit(0, &[0x0a, 1, code]));
+                explicit(1, &[der::generalized_time(since), reason].concat())
+            }
+            OcspState::Unknown => context(2, &[]),
+        };
+        let next =
+            self.next_update.map_or(Vec::new(), |at| explicit(0, &der::generalized_time(at)));
+        let this = der::generalized_time(self.this_update);
+        sequence(&[&id, &status, &this, &next, &extensions(1, &self.extensions)])
+    }
+}
+
+/// Explicitly tagged extensions; none, nothing.
+fn extensions(tag: u8, list: &[(&'static str, bool, Vec<u8>)]) -> Vec<u8> {
+    if list.is_empty() {
+        return Vec::new();
+    }
+    let list: Vec<u8> =
+        list.iter().flat_map(|(id, critical, c)| extension(id, *critical, c)).collect();
+    explicit(tag, &sequence(&[&list]))
+}
+
+fn sha(sha256: bool, bytes: &[u8]) -> Vec<u8> {
+    use adit_platform::hash::HashAlgorithm::{Sha1, Sha256};
+    let hash = PROVIDER.hash(if sha256 { Sha256 } else { Sha1 }).expect("has both");
+    hash.hash(&[bytes]).to_vec()
 }
 
 fn certificate(

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use adit_certval::{CrlStore, Error, Outcome, Purpose, Query, VerifiedPath, Verifier};
+use adit_certval::{CrlStore, Error, Outcome, Purpose, Query, Source, VerifiedPath, Verifier};
 use adit_ikev2::wire::CertEncoding;
 use adit_ikev2::{Identity, Ticket, VerifiedKey};
 use adit_platform::{Instant, Provider, UnixTime};
@@ -180,7 +180,15 @@ impl CertificateChecker {
             let (what, wanted): (What, Vec<Vec<String>>) = match outcome {
                 Ok(Outcome::Accepted(path)) => return self.decide(waiting, Ok(path)),
                 Ok(Outcome::NeedsRevocation(fetches)) => {
-                    (What::Crl, fetches.into_iter().map(|fetch| fetch.urls).collect())
+                    let crls = |source| match source {
+                        Source::Crl { url } => Some(url),
+                        _ => None,
+                    };
+                    let urls = fetches.into_iter().map(|fetch| fetch.sources);
+                    (
+                        What::Crl,
+                        urls.map(|list| list.into_iter().filter_map(crls).collect()).collect(),
+                    )
                 }
                 Ok(Outcome::NeedsCertificates(fetches)) => {
                     (What::Certificate, fetches.into_iter().map(|fetch| fetch.urls).collect())
