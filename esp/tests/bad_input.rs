@@ -9,7 +9,7 @@ use adit_esp::selector::{Selectors, TrafficSelector};
 use adit_esp::{Fault, Inbound, InboundStats, Mode, NextHeader, OpenError, Spi};
 use adit_testkit::mutate::{self, Field};
 use adit_testkit::{rng::SeededRng, seed};
-use common::{config, everything, inbound, ipv4, ipv6, outbound, pair, seal};
+use common::{config, everything, inbound, ipv4, ipv6, outbound, pair, reference, seal};
 
 /// Everything of an SA that a packet could change.
 fn state(sa: &Inbound) -> (u64, u64, u64) {
@@ -122,35 +122,8 @@ fn authentic(
     provider: &adit_platform::Provider,
     text: &[u8],
 ) -> Vec<u8> {
-    use adit_platform::Suite;
-    let mut rng = SeededRng::new(1);
-    let key = rng.bytes(suite.encryption_key_len());
-    let mac_key = rng.bytes(suite.integrity_key_len());
-    let mut esp = [&common::SPI.0.to_be_bytes()[..], &1_u32.to_be_bytes()].concat();
-    esp.extend(vec![9; suite.iv_len()]);
-    match suite {
-        Suite::Aead(algorithm) => {
-            let (key, salt) = key.split_at(algorithm.key_len());
-            let nonce = [salt, &[9; 8]].concat();
-            let aad = [&esp[..4], &[0; 4], &esp[4..8]].concat();
-            let mut body = [text, &[0; 16]].concat();
-            let key = provider.aead(algorithm).unwrap().key(key).unwrap();
-            key.seal(&nonce, &aad, &mut body).unwrap();
-            esp.extend(body);
-        }
-        Suite::CipherMac(cipher, mac) => {
-            let mut body = text.to_vec();
-            let cipher = provider.cipher(cipher).unwrap().key(&key).unwrap();
-            cipher.encrypt(&[9; 16], &mut body).unwrap();
-            esp.extend(body);
-            let mut icv = vec![0; suite.icv_len()];
-            let mac = provider.mac(mac).unwrap().key(&mac_key).unwrap();
-            mac.sign(&[&esp, &[0; 4]], &mut icv).unwrap();
-            esp.extend(icv);
-        }
-        _ => unreachable!(),
-    }
-    esp
+    let iv = vec![9; suite.iv_len()];
+    reference(&config(suite), provider, |sa| sa.seal(common::SPI.0, 1, &iv, text))
 }
 
 #[test]

@@ -4,10 +4,8 @@
 
 use adit_esp::selector::Selectors;
 use adit_esp::{Inbound, Mode, OpenError, SaConfig, SaKeys, Spi};
-use adit_platform::aead::AeadAlgorithm::{Aes128Gcm16, Aes256Gcm16, ChaCha20Poly1305};
-use adit_platform::cipher::CipherAlgorithm::{Aes128Cbc, Aes256Cbc};
-use adit_platform::mac::MacAlgorithm::{HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256};
 use adit_platform::{Secret, Suite};
+use adit_testkit::esp::Reference;
 use adit_testkit::insecure::PROVIDER;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
@@ -27,18 +25,11 @@ enum Packet {
     Authentic { sequence: u32, text: Vec<u8> },
 }
 
-const SUITES: [Suite; 6] = [
-    Suite::Aead(Aes128Gcm16),
-    Suite::Aead(Aes256Gcm16),
-    Suite::Aead(ChaCha20Poly1305),
-    Suite::CipherMac(Aes128Cbc, HmacSha2_256_128),
-    Suite::CipherMac(Aes256Cbc, HmacSha2_384_192),
-    Suite::CipherMac(Aes256Cbc, HmacSha2_512_256),
-];
 const SPI: Spi = Spi(0x0102_0304);
 
 fuzz_target!(|input: Input| {
-    let suite = SUITES[usize::from(input.suite) % SUITES.len()];
+    let suites: Vec<Suite> = Suite::all().collect();
+    let suite = suites[usize::from(input.suite) % suites.len()];
     let mut config = SaConfig::new(SPI, suite);
     config.extended_sequence_numbers = input.extended;
     config.mode = if input.tunnel { Mode::Tunnel } else { Mode::Transport };
@@ -94,32 +85,12 @@ fn integrity_key(suite: Suite) -> Vec<u8> {
 /// A packet with the high half 0 whose encrypted part is `text`, cut to a length that can be.
 fn authentic(suite: Suite, extended: bool, sequence: u32, mut text: Vec<u8>) -> Vec<u8> {
     text.truncate(text.len() & !(suite.block_len().max(4) - 1));
-    let mut packet = [SPI.0.to_be_bytes(), sequence.to_be_bytes()].concat();
-    packet.resize(8 + suite.iv_len(), 9);
-    let high: &[u8] = if extended { &[0; 4] } else { &[] };
-    match suite {
-        Suite::Aead(algorithm) => {
-            let key = encryption_key(suite);
-            let (key, salt) = key.split_at(algorithm.key_len());
-            let nonce = [salt, &packet[8..]].concat().try_into().expect("4 and 8 bytes");
-            let aad = [&packet[..4], high, &packet[4..8]].concat();
-            text.resize(text.len() + algorithm.tag_len(), 0);
-            let key = PROVIDER.aead(algorithm).expect("listed").key(key).expect("its length");
-            key.seal(&nonce, &aad, &mut text).expect("room for the tag");
-            packet.extend(text);
-        }
-        Suite::CipherMac(cipher, mac) => {
-            let cipher = PROVIDER.cipher(cipher).expect("listed");
-            let cipher = cipher.key(&encryption_key(suite)).expect("its length");
-            cipher.encrypt(&packet[8..], &mut text).expect("whole blocks");
-            packet.extend(text);
-            let mut icv = vec![0; mac.tag_len()];
-            let mac = PROVIDER.mac(mac).expect("listed");
-            let mac = mac.key(&integrity_key(suite)).expect("its length");
-            mac.sign(&[&packet, high], &mut icv).expect("its length");
-            packet.extend(icv);
-        }
-        _ => unreachable!("not in SUITES"),
-    }
-    packet
+    let sa = Reference {
+        provider: &PROVIDER,
+        suite,
+        encryption: &encryption_key(suite),
+        integrity: &integrity_key(suite),
+        extended,
+    };
+    sa.seal(SPI.0, sequence.into(), &vec![9; suite.iv_len()], &text)
 }

@@ -9,6 +9,7 @@
 //! | [`insecure`] | a provider of cheap, deterministic algorithms that protect nothing |
 //! | [`pki`] | a CA that issues certificates and CRLs of any shape |
 //! | [`der`] | a writer of DER |
+//! | [`esp`] | ESP packets put together and taken apart by the RFCs alone |
 //! | [`alloc`] | a global allocator that counts |
 //! | [`radius_server`] | a RADIUS server with users, EAP-MSCHAPv2 and PAP |
 //! | [`data`] | test data that lies beside the repository |
@@ -17,6 +18,7 @@
 pub mod alloc;
 pub mod data;
 pub mod der;
+pub mod esp;
 pub mod insecure;
 pub mod mutate;
 pub mod net;

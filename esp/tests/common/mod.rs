@@ -2,45 +2,46 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use adit_esp::{Inbound, Outbound, SaConfig, SaKeys, Spi};
-use adit_platform::aead::AeadAlgorithm;
-use adit_platform::cipher::CipherAlgorithm;
-use adit_platform::mac::MacAlgorithm;
 use adit_platform::{Provider, Secret, Suite, ring, rustcrypto, simd};
+use adit_testkit::esp::Reference;
 use adit_testkit::rng::SeededRng;
 
 pub(crate) const PROVIDERS: [&Provider; 3] =
     [&ring::PROVIDER, &simd::PROVIDER, &rustcrypto::PROVIDER];
 
-pub(crate) const SUITES: [Suite; 9] = {
-    use CipherAlgorithm::{Aes128Cbc, Aes256Cbc};
-    use MacAlgorithm::{HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256};
-    [
-        Suite::Aead(AeadAlgorithm::Aes128Gcm16),
-        Suite::Aead(AeadAlgorithm::Aes256Gcm16),
-        Suite::Aead(AeadAlgorithm::ChaCha20Poly1305),
-        Suite::CipherMac(Aes128Cbc, HmacSha2_256_128),
-        Suite::CipherMac(Aes128Cbc, HmacSha2_384_192),
-        Suite::CipherMac(Aes128Cbc, HmacSha2_512_256),
-        Suite::CipherMac(Aes256Cbc, HmacSha2_256_128),
-        Suite::CipherMac(Aes256Cbc, HmacSha2_384_192),
-        Suite::CipherMac(Aes256Cbc, HmacSha2_512_256),
-    ]
-};
-
 pub(crate) const SPI: Spi = Spi(0xc0de_0001);
 
 /// Each suite with each provider.
 pub(crate) fn everything() -> impl Iterator<Item = (&'static Provider, Suite)> {
-    PROVIDERS.into_iter().flat_map(|provider| SUITES.map(|suite| (provider, suite)))
+    PROVIDERS.into_iter().flat_map(|provider| Suite::all().map(move |suite| (provider, suite)))
 }
 
 /// Keying material of the right lengths, the same for the same seed.
 pub(crate) fn keys(suite: Suite, seed: u64) -> SaKeys {
+    let (encryption, integrity) = key_bytes(suite, seed);
+    SaKeys::new(Secret::copy_from(&encryption), Secret::copy_from(&integrity))
+}
+
+/// The bytes behind [`keys`].
+pub(crate) fn key_bytes(suite: Suite, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut rng = SeededRng::new(seed);
-    SaKeys::new(
-        Secret::copy_from(&rng.bytes(suite.encryption_key_len())),
-        Secret::copy_from(&rng.bytes(suite.integrity_key_len())),
-    )
+    (rng.bytes(suite.encryption_key_len()), rng.bytes(suite.integrity_key_len()))
+}
+
+/// Calls `with` with the SA of [`outbound`] and [`inbound`] as the RFCs alone have it.
+pub(crate) fn reference<T>(
+    config: &SaConfig,
+    provider: &Provider,
+    with: impl FnOnce(Reference<'_>) -> T,
+) -> T {
+    let (encryption, integrity) = key_bytes(config.suite, 1);
+    with(Reference {
+        provider,
+        suite: config.suite,
+        encryption: &encryption,
+        integrity: &integrity,
+        extended: config.extended_sequence_numbers,
+    })
 }
 
 pub(crate) fn outbound(config: &SaConfig, provider: &Provider) -> Outbound {
