@@ -12,7 +12,8 @@ use adit_platform::mac::MacAlgorithm;
 use crate::config::{SaConfig, SaKeys};
 
 /// A line for Wireshark's `esp_sa` table that lets it decrypt one direction of an SA between `source`
-/// and `destination`; `None` for a suite that Wireshark does not know (ChaCha20-Poly1305).
+/// and `destination`; `None` for a suite that Wireshark 4.0 does not
+/// know: AES-CCM, AES-GMAC, ChaCha20-Poly1305, implicit IVs.
 ///
 /// Whoever has the line can read the SA's traffic, and forge it.
 ///
@@ -56,18 +57,40 @@ pub fn dangerous_esp_sa_line(
 }
 
 fn names(suite: Suite) -> Option<(&'static str, &'static str)> {
+    use AeadAlgorithm::*;
     match suite {
-        Suite::Aead(AeadAlgorithm::Aes128Gcm16 | AeadAlgorithm::Aes256Gcm16) => {
-            Some(("AES-GCM with 16 octet ICV [RFC4106]", "NULL"))
-        }
-        Suite::CipherMac(CipherAlgorithm::Aes128Cbc | CipherAlgorithm::Aes256Cbc, mac) => {
-            let mac = match mac {
-                MacAlgorithm::HmacSha2_256_128 => "HMAC-SHA-256-128 [RFC4868]",
-                MacAlgorithm::HmacSha2_384_192 => "HMAC-SHA-384-192 [RFC4868]",
-                MacAlgorithm::HmacSha2_512_256 => "HMAC-SHA-512-256 [RFC4868]",
+        Suite::Aead(aead) => {
+            let name = match aead {
+                Aes128Gcm16 | Aes192Gcm16 | Aes256Gcm16 => "AES-GCM with 16 octet ICV [RFC4106]",
+                Aes128Gcm12 | Aes192Gcm12 | Aes256Gcm12 => "AES-GCM with 12 octet ICV [RFC4106]",
+                Aes128Gcm8 | Aes192Gcm8 | Aes256Gcm8 => "AES-GCM with 8 octet ICV [RFC4106]",
                 _ => return None,
             };
-            Some(("AES-CBC [RFC3602]", mac))
+            Some((name, "NULL"))
+        }
+        Suite::CipherMac(cipher, mac) => Some((cipher_name(cipher)?, mac_name(mac)?)),
+        Suite::DangerousNull(mac) => Some(("NULL", mac_name(mac)?)),
+        _ => None,
+    }
+}
+
+fn cipher_name(cipher: CipherAlgorithm) -> Option<&'static str> {
+    use CipherAlgorithm::*;
+    match cipher {
+        Aes128Cbc | Aes192Cbc | Aes256Cbc => Some("AES-CBC [RFC3602]"),
+        Aes128Ctr | Aes192Ctr | Aes256Ctr => Some("AES-CTR [RFC3686]"),
+        _ => None,
+    }
+}
+
+/// Wireshark knows no MAC made of AES: it takes the ICV's length and does not check it.
+fn mac_name(mac: MacAlgorithm) -> Option<&'static str> {
+    match mac {
+        MacAlgorithm::HmacSha2_256_128 => Some("HMAC-SHA-256-128 [RFC4868]"),
+        MacAlgorithm::HmacSha2_384_192 => Some("HMAC-SHA-384-192 [RFC4868]"),
+        MacAlgorithm::HmacSha2_512_256 => Some("HMAC-SHA-512-256 [RFC4868]"),
+        MacAlgorithm::AesXcbc96 | MacAlgorithm::AesCmac96 => {
+            Some("ANY 96 bit authentication [no checking]")
         }
         _ => None,
     }

@@ -321,6 +321,7 @@ mod tests {
     use adit_platform::aead::AeadAlgorithm;
     use adit_platform::cipher::CipherAlgorithm;
     use adit_platform::mac::MacAlgorithm;
+    use alloc::vec;
 
     use super::*;
 
@@ -346,7 +347,7 @@ mod tests {
         let gcm = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
         let cbc = Suite::CipherMac(CipherAlgorithm::Aes128Cbc, MacAlgorithm::HmacSha2_256_128);
         for provider in [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER] {
-            for suite in [gcm, cbc] {
+            for suite in Suite::all().filter(|suite| suite.is_for_ike()) {
                 for pad_len in 0..=255_u8 {
                     // Content of whatever length makes 272 bytes of it all, a multiple of every block.
                     let mut padded = [9; 272];
@@ -363,6 +364,60 @@ mod tests {
             // The ICV covers a ciphertext that is no multiple of the block: authentic, and impossible.
             let odd = [0; 17];
             assert_eq!(open_padded_raw(&provider, cbc, &odd), Err(OpenError::BadPadding));
+        }
+    }
+
+    /// A random source that always says the same.
+    struct Stuck;
+
+    impl Rng for Stuck {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), RngError> {
+            out.fill(7);
+            Ok(())
+        }
+    }
+
+    //= RFC 5282 section 3.1, RFC 5930 section 2: no nonce twice under one key.
+    #[test]
+    fn ivs_that_must_not_repeat_do_not_come_from_chance() {
+        let provider = adit_platform::rustcrypto::PROVIDER;
+        for suite in Suite::all().filter(|suite| suite.is_for_ike()) {
+            let encryption = Secret::copy_from(&[1; 36][..suite.encryption_key_len()]);
+            let integrity = Secret::copy_from(&[2; 64][..suite.integrity_key_len()]);
+            let key = || Direction::new(&provider, suite, &encryption, &integrity).unwrap();
+            let mut protector = Protector { suite, outbound: key(), inbound: key(), next_iv: 0 };
+            let spi = crate::wire::IkeSpi([1; 8]);
+            let header = Header::new(
+                spi,
+                spi,
+                crate::wire::ExchangeType::INFORMATIONAL,
+                crate::wire::Flags::REQUEST_BY_INITIATOR,
+                1,
+            );
+            let plaintext =
+                Plaintext { first_payload: PayloadType::NONE, fragment: None, content: b"four" };
+            let mut iv = || {
+                let message = protector.seal(&mut Stuck, &header, &plaintext).unwrap();
+                message[HEADER_LEN + 4..][..suite.iv_len()].to_vec()
+            };
+            let (first, second) = (iv(), iv());
+            match suite {
+                Suite::CipherMac(cipher, _) if cipher.needs_unpredictable_iv() => {
+                    assert_eq!((first, second), (vec![7; 16], vec![7; 16]), "{suite:?}");
+                }
+                _ => assert_ne!(first, second, "{suite:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn suites_for_esp_alone_protect_no_ike_sa() {
+        let provider = adit_platform::rustcrypto::PROVIDER;
+        for suite in Suite::all() {
+            let encryption = Secret::copy_from(&[1; 36][..suite.encryption_key_len()]);
+            let integrity = Secret::copy_from(&[2; 64][..suite.integrity_key_len()]);
+            let direction = Direction::new(&provider, suite, &encryption, &integrity);
+            assert_eq!(direction.is_ok(), suite.is_for_ike(), "{suite:?}");
         }
     }
 

@@ -15,15 +15,38 @@ use crate::wire::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Encryption {
     Aead(AeadAlgorithm),
+    AeadImplicitIv(AeadAlgorithm),
     Cipher(CipherAlgorithm),
+    Null,
 }
 
 impl Encryption {
-    pub(super) fn of(suite: Suite) -> Option<Self> {
+    /// The two halves of a suite; a combined-mode algorithm has no other.
+    pub(super) fn of(suite: Suite) -> Option<(Self, Option<MacAlgorithm>)> {
         match suite {
-            Suite::Aead(aead) => Some(Self::Aead(aead)),
-            Suite::CipherMac(cipher, _) => Some(Self::Cipher(cipher)),
+            Suite::Aead(aead) => Some((Self::Aead(aead), None)),
+            Suite::AeadImplicitIv(aead) => Some((Self::AeadImplicitIv(aead), None)),
+            Suite::CipherMac(cipher, mac) => Some((Self::Cipher(cipher), Some(mac))),
+            Suite::DangerousNull(mac) => Some((Self::Null, Some(mac))),
             _ => None,
+        }
+    }
+
+    /// The suite, if it is a whole one without an integrity algorithm.
+    pub(super) fn combined(self) -> Option<Suite> {
+        match self {
+            Self::Aead(aead) => Some(Suite::Aead(aead)),
+            Self::AeadImplicitIv(aead) => Some(Suite::AeadImplicitIv(aead)),
+            Self::Cipher(_) | Self::Null => None,
+        }
+    }
+
+    /// The suite that `mac` completes it to.
+    pub(super) fn with(self, mac: MacAlgorithm) -> Option<Suite> {
+        match self {
+            Self::Cipher(cipher) => Some(Suite::CipherMac(cipher, mac)),
+            Self::Null => Some(Suite::DangerousNull(mac)),
+            Self::Aead(_) | Self::AeadImplicitIv(_) => None,
         }
     }
 
@@ -42,48 +65,73 @@ impl Encryption {
             ] => Some(*bits),
             _ => return None,
         };
-        match (EncryptionId(transform.id), key_length) {
-            (EncryptionId::ENCR_AES_GCM_16, Some(128)) => {
-                Some(Self::Aead(AeadAlgorithm::Aes128Gcm16))
-            }
-            (EncryptionId::ENCR_AES_GCM_16, Some(256)) => {
-                Some(Self::Aead(AeadAlgorithm::Aes256Gcm16))
-            }
-            (EncryptionId::ENCR_CHACHA20_POLY1305, None) => {
-                Some(Self::Aead(AeadAlgorithm::ChaCha20Poly1305))
-            }
-            (EncryptionId::ENCR_AES_CBC, Some(128)) => {
-                Some(Self::Cipher(CipherAlgorithm::Aes128Cbc))
-            }
-            (EncryptionId::ENCR_AES_CBC, Some(256)) => {
-                Some(Self::Cipher(CipherAlgorithm::Aes256Cbc))
-            }
-            _ => None,
-        }
+        let id = EncryptionId(transform.id);
+        let mut known = ENCRYPTIONS.iter();
+        known.find(|known| (known.1, known.2) == (id, key_length)).map(|known| known.0)
     }
 
     pub(super) fn to_transform(self) -> Option<Transform> {
-        let aes = |id: EncryptionId, bits| {
-            Some(Transform::with_key_length(TransformType::ENCRYPTION, id.0, bits))
-        };
-        match self {
-            Self::Aead(AeadAlgorithm::Aes128Gcm16) => aes(EncryptionId::ENCR_AES_GCM_16, 128),
-            Self::Aead(AeadAlgorithm::Aes256Gcm16) => aes(EncryptionId::ENCR_AES_GCM_16, 256),
-            Self::Aead(AeadAlgorithm::ChaCha20Poly1305) => Some(Transform::new(
-                TransformType::ENCRYPTION,
-                EncryptionId::ENCR_CHACHA20_POLY1305.0,
-            )),
-            Self::Cipher(CipherAlgorithm::Aes128Cbc) => aes(EncryptionId::ENCR_AES_CBC, 128),
-            Self::Cipher(CipherAlgorithm::Aes256Cbc) => aes(EncryptionId::ENCR_AES_CBC, 256),
-            _ => None,
-        }
+        let (_, id, key_length) = ENCRYPTIONS.iter().find(|known| known.0 == self)?;
+        Some(match key_length {
+            Some(bits) => Transform::with_key_length(TransformType::ENCRYPTION, id.0, *bits),
+            None => Transform::new(TransformType::ENCRYPTION, id.0),
+        })
     }
 }
 
-const MACS: [(MacAlgorithm, IntegrityId); 3] = [
+/// Algorithms, their numbers and the value of the Key Length attribute in bits: RFC 4106 section 8.3,
+/// RFC 4309 section 7.4, RFC 4543 section 5.3, RFC 7634 section 2, RFC 8750 section 8, RFC 3602 section 5.3,
+/// RFC 3686 section 5.2, RFC 2410.
+const ENCRYPTIONS: [(Encryption, EncryptionId, Option<u16>); 36] = {
+    use AeadAlgorithm::*;
+    use CipherAlgorithm::*;
+    use Encryption::*;
+    [
+        (Aead(Aes128Gcm16), EncryptionId::ENCR_AES_GCM_16, Some(128)),
+        (Aead(Aes192Gcm16), EncryptionId::ENCR_AES_GCM_16, Some(192)),
+        (Aead(Aes256Gcm16), EncryptionId::ENCR_AES_GCM_16, Some(256)),
+        (Aead(Aes128Gcm12), EncryptionId::ENCR_AES_GCM_12, Some(128)),
+        (Aead(Aes192Gcm12), EncryptionId::ENCR_AES_GCM_12, Some(192)),
+        (Aead(Aes256Gcm12), EncryptionId::ENCR_AES_GCM_12, Some(256)),
+        (Aead(Aes128Gcm8), EncryptionId::ENCR_AES_GCM_8, Some(128)),
+        (Aead(Aes192Gcm8), EncryptionId::ENCR_AES_GCM_8, Some(192)),
+        (Aead(Aes256Gcm8), EncryptionId::ENCR_AES_GCM_8, Some(256)),
+        (Aead(Aes128Ccm16), EncryptionId::ENCR_AES_CCM_16, Some(128)),
+        (Aead(Aes192Ccm16), EncryptionId::ENCR_AES_CCM_16, Some(192)),
+        (Aead(Aes256Ccm16), EncryptionId::ENCR_AES_CCM_16, Some(256)),
+        (Aead(Aes128Ccm12), EncryptionId::ENCR_AES_CCM_12, Some(128)),
+        (Aead(Aes192Ccm12), EncryptionId::ENCR_AES_CCM_12, Some(192)),
+        (Aead(Aes256Ccm12), EncryptionId::ENCR_AES_CCM_12, Some(256)),
+        (Aead(Aes128Ccm8), EncryptionId::ENCR_AES_CCM_8, Some(128)),
+        (Aead(Aes192Ccm8), EncryptionId::ENCR_AES_CCM_8, Some(192)),
+        (Aead(Aes256Ccm8), EncryptionId::ENCR_AES_CCM_8, Some(256)),
+        (Aead(Aes128Gmac), EncryptionId::ENCR_NULL_AUTH_AES_GMAC, Some(128)),
+        (Aead(Aes192Gmac), EncryptionId::ENCR_NULL_AUTH_AES_GMAC, Some(192)),
+        (Aead(Aes256Gmac), EncryptionId::ENCR_NULL_AUTH_AES_GMAC, Some(256)),
+        (Aead(ChaCha20Poly1305), EncryptionId::ENCR_CHACHA20_POLY1305, None),
+        (AeadImplicitIv(Aes128Gcm16), EncryptionId::ENCR_AES_GCM_16_IIV, Some(128)),
+        (AeadImplicitIv(Aes192Gcm16), EncryptionId::ENCR_AES_GCM_16_IIV, Some(192)),
+        (AeadImplicitIv(Aes256Gcm16), EncryptionId::ENCR_AES_GCM_16_IIV, Some(256)),
+        (AeadImplicitIv(Aes128Ccm8), EncryptionId::ENCR_AES_CCM_8_IIV, Some(128)),
+        (AeadImplicitIv(Aes192Ccm8), EncryptionId::ENCR_AES_CCM_8_IIV, Some(192)),
+        (AeadImplicitIv(Aes256Ccm8), EncryptionId::ENCR_AES_CCM_8_IIV, Some(256)),
+        (AeadImplicitIv(ChaCha20Poly1305), EncryptionId::ENCR_CHACHA20_POLY1305_IIV, None),
+        (Cipher(Aes128Cbc), EncryptionId::ENCR_AES_CBC, Some(128)),
+        (Cipher(Aes192Cbc), EncryptionId::ENCR_AES_CBC, Some(192)),
+        (Cipher(Aes256Cbc), EncryptionId::ENCR_AES_CBC, Some(256)),
+        (Cipher(Aes128Ctr), EncryptionId::ENCR_AES_CTR, Some(128)),
+        (Cipher(Aes192Ctr), EncryptionId::ENCR_AES_CTR, Some(192)),
+        (Cipher(Aes256Ctr), EncryptionId::ENCR_AES_CTR, Some(256)),
+        (Null, EncryptionId::ENCR_NULL, None),
+    ]
+};
+
+const MACS: [(MacAlgorithm, IntegrityId); 5] = [
     (MacAlgorithm::HmacSha2_256_128, IntegrityId::AUTH_HMAC_SHA2_256_128),
     (MacAlgorithm::HmacSha2_384_192, IntegrityId::AUTH_HMAC_SHA2_384_192),
     (MacAlgorithm::HmacSha2_512_256, IntegrityId::AUTH_HMAC_SHA2_512_256),
+    (MacAlgorithm::AesXcbc96, IntegrityId::AUTH_AES_XCBC_96),
+    (MacAlgorithm::AesCmac96, IntegrityId::AUTH_AES_CMAC_96),
 ];
 
 const PRFS: [(PrfAlgorithm, PrfId); 3] = [

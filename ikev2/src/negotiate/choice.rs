@@ -298,35 +298,29 @@ impl<'a> Types<'a> {
     fn suite(&self, suites: &[Suite]) -> Option<(Suite, Vec<Transform>)> {
         self.of_type(TransformType::ENCRYPTION).find_map(|encryption| {
             let algorithm = Encryption::from_transform(encryption)?;
-            match algorithm {
-                Encryption::Aead(aead) => {
-                    let suite = Some(Suite::Aead(aead)).filter(|suite| suites.contains(suite))?;
-                    let mut accepted = Vec::from([encryption.clone()]);
-                    accepted.extend(self.no_integrity()?.cloned());
-                    Some((suite, accepted))
-                }
-                Encryption::Cipher(cipher) => {
-                    let (suite, integrity) = self.first(TransformType::INTEGRITY, |id| {
-                        let suite = Suite::CipherMac(cipher, mac_algorithm(IntegrityId(id))?);
-                        suites.contains(&suite).then_some(suite)
-                    })?;
-                    Some((suite, [encryption.clone(), integrity.clone()].into()))
-                }
+            if let Some(suite) = algorithm.combined() {
+                let mut accepted = Vec::from([encryption.clone()]);
+                accepted.extend(self.no_integrity()?.cloned());
+                return suites.contains(&suite).then_some((suite, accepted));
             }
+            let (suite, integrity) = self.first(TransformType::INTEGRITY, |id| {
+                algorithm
+                    .with(mac_algorithm(IntegrityId(id))?)
+                    .filter(|suite| suites.contains(suite))
+            })?;
+            Some((suite, [encryption.clone(), integrity.clone()].into()))
         })
     }
 
     /// The only suite of an answer.
     fn the_suite(&self) -> Option<Suite> {
         let encryption = self.of_type(TransformType::ENCRYPTION).next()?;
-        match Encryption::from_transform(encryption)? {
-            Encryption::Aead(aead) => self.no_integrity().map(|_| Suite::Aead(aead)),
-            Encryption::Cipher(cipher) => {
-                let mac = |id| mac_algorithm(IntegrityId(id));
-                let (mac, _) = self.first(TransformType::INTEGRITY, mac)?;
-                Some(Suite::CipherMac(cipher, mac))
-            }
+        let algorithm = Encryption::from_transform(encryption)?;
+        if let Some(suite) = algorithm.combined() {
+            return self.no_integrity().map(|_| suite);
         }
+        let (mac, _) = self.first(TransformType::INTEGRITY, |id| mac_algorithm(IntegrityId(id)))?;
+        algorithm.with(mac)
     }
 
     /// What accompanies a combined-mode cipher: no integrity transform, or NONE.

@@ -33,7 +33,7 @@ use crate::wire::{
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IkeProposal {
-    /// How messages are protected.
+    /// How messages are protected. Suites that are not [for IKE](Suite::is_for_ike) are passed over.
     pub suites: Vec<Suite>,
     /// The pseudorandom functions.
     pub prfs: Vec<PrfAlgorithm>,
@@ -55,7 +55,9 @@ pub struct IkeProposal {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EspProposal {
-    /// How packets are protected.
+    /// How packets are protected. A suite with an implicit IV goes before the same one without, because the
+    /// initiator's preference decides and few responders know it (RFC 8750 section 5); it is not for
+    /// Child SAs that several senders share.
     pub suites: Vec<Suite>,
     /// The methods for a key exchange of the Child SA's own (perfect forward secrecy). Does not apply to
     /// the Child SA that IKE_AUTH creates, whose keys come from the key exchange of the IKE SA.
@@ -116,10 +118,11 @@ impl IkeProposal {
         vec![Self::recommended()]
     }
 
-    /// This proposal without what `provider` cannot run; nothing if one of the lists becomes empty.
+    /// This proposal without what `provider` cannot run, and without suites that are for ESP alone; nothing
+    /// if one of the lists becomes empty.
     pub(super) fn available(&self, provider: &Provider) -> Option<Self> {
         let available = Self {
-            suites: kept(&self.suites, |suite| provider.supports(*suite)),
+            suites: kept(&self.suites, |suite| suite.is_for_ike() && provider.supports(*suite)),
             prfs: kept(&self.prfs, |prf| provider.prf(*prf).is_some()),
             key_exchanges: kept(&self.key_exchanges, |kex| provider.key_exchange(*kex).is_some()),
         };
@@ -310,11 +313,7 @@ impl Group {
 fn groups(suites: &[Suite]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for suite in suites {
-        let mac = match suite {
-            Suite::CipherMac(_, mac) => Some(*mac),
-            _ => None,
-        };
-        let Some(encryption) = Encryption::of(*suite) else { continue };
+        let Some((encryption, mac)) = Encryption::of(*suite) else { continue };
         match groups.iter_mut().find(|group| group.mac == mac) {
             Some(group) => group.encryption.push(encryption),
             None => groups.push(Group { mac, encryption: vec![encryption] }),

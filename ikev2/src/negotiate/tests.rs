@@ -455,3 +455,105 @@ fn attributes_of_a_wrong_length_or_kind_are_ignored() {
     };
     assert_eq!(ConfigurationReply::from_payload(&payload), Some(ConfigurationReply::default()));
 }
+
+fn esp_of(suites: &[Suite]) -> EspProposal {
+    EspProposal { suites: suites.to_vec(), ..EspProposal::recommended() }
+}
+
+/// What IANA's registry "Transform Type 1" has for each suite, and the number of bits that the Key Length
+/// attribute says; and of "Transform Type 3" for its integrity algorithm.
+fn numbers(suite: Suite) -> (u16, Option<u16>, Option<u16>) {
+    let name = alloc::format!("{suite:?}");
+    let ids = [
+        ("AeadImplicitIv(ChaCha", 31),
+        ("ChaCha20Poly1305", 28),
+        ("AeadImplicitIv(Aes128Gcm16", 30),
+        ("AeadImplicitIv(Aes192Gcm16", 30),
+        ("AeadImplicitIv(Aes256Gcm16", 30),
+        ("AeadImplicitIv(Aes128Ccm8", 29),
+        ("AeadImplicitIv(Aes192Ccm8", 29),
+        ("AeadImplicitIv(Aes256Ccm8", 29),
+        ("Gmac", 21),
+        ("Gcm16", 20),
+        ("Gcm12", 19),
+        ("Gcm8", 18),
+        ("Ccm16", 16),
+        ("Ccm12", 15),
+        ("Ccm8", 14),
+        ("Ctr", 13),
+        ("Cbc", 12),
+        ("DangerousNull", 11),
+    ];
+    let macs =
+        [("Sha2_256", 12), ("Sha2_384", 13), ("Sha2_512", 14), ("AesXcbc", 5), ("AesCmac", 8)];
+    let bits = [("Aes128", 128), ("Aes192", 192), ("Aes256", 256)];
+    let find = |list: &[(&str, u16)]| {
+        list.iter().find(|(part, _)| name.contains(part)).map(|(_, number)| *number)
+    };
+    (find(&ids).unwrap(), find(&bits), find(&macs))
+}
+
+#[test]
+fn every_suite_has_its_number_and_survives_the_way_there_and_back() {
+    for suite in Suite::all() {
+        let theirs = EspProposal::offer(&[esp_of(&[suite])], &PROVIDER, 7, false);
+        let [proposal] = &theirs.proposals[..] else { panic!("{theirs:?}") };
+        let of_type = |t| proposal.transforms.iter().filter(move |x| x.transform_type == t);
+        let (encryption, bits, mac) = numbers(suite);
+        let expected = match bits {
+            Some(bits) => aes(EncryptionId(encryption), bits),
+            None => transform(T::ENCRYPTION, encryption),
+        };
+        assert!(of_type(T::ENCRYPTION).eq([&expected]), "{suite:?}");
+        assert!(of_type(T::INTEGRITY).map(|mac| mac.id).eq(mac), "{suite:?}");
+
+        let all: Vec<Suite> = Suite::all().collect();
+        let choice = EspChoice::select(&[esp_of(&all)], &PROVIDER, &theirs, None, false).unwrap();
+        assert_eq!(choice.suite, suite);
+        let confirmed = EspChoice::confirm(&theirs, &choice.answer(9)).unwrap();
+        assert_eq!(confirmed.suite, suite);
+        for other in all.iter().filter(|other| **other != suite) {
+            let refused = EspChoice::select(&[esp_of(&[*other])], &PROVIDER, &theirs, None, false);
+            assert!(refused.is_err(), "{suite:?} is not {other:?}");
+        }
+    }
+}
+
+//= RFC 8750 section 7, RFC 4543 section 5: not for IKE. RFC 8247 section 2.1: ENCR_NULL MUST NOT.
+#[test]
+fn an_ike_sa_is_protected_by_what_encrypts_and_carries_its_iv() {
+    for suite in Suite::all() {
+        let theirs = offer(&[ike(&[suite])]);
+        let (encryption, bits, mac) = numbers(suite);
+        let esp_only = matches!(encryption, 11 | 21 | 29 | 30 | 31);
+        assert_eq!(theirs.proposals.is_empty(), esp_only, "{suite:?}");
+        // A peer that offers it nevertheless does not get it, even of one who configured it.
+        let mut transforms = vec![match bits {
+            Some(bits) => aes(EncryptionId(encryption), bits),
+            None => transform(T::ENCRYPTION, encryption),
+        }];
+        transforms.extend(mac.map(|mac| transform(T::INTEGRITY, mac)));
+        let chosen = select(&[ike(&[suite])], &with_rest(&transforms));
+        assert_eq!(chosen.map(|choice| choice.suite).ok(), (!esp_only).then_some(suite));
+    }
+}
+
+#[test]
+fn a_peer_gets_nothing_but_what_was_configured() {
+    let defaults = EspProposal::defaults();
+    let recommended = [20, 28, 12];
+    for suite in Suite::all() {
+        let theirs = EspProposal::offer(&[esp_of(&[suite])], &PROVIDER, 7, false);
+        let chosen = EspChoice::select(&defaults, &PROVIDER, &theirs, None, false);
+        let (encryption, bits, mac) = numbers(suite);
+        let expected = recommended.contains(&encryption)
+            && bits != Some(192)
+            && !matches!(mac, Some(5 | 8))
+            // Of AES-128 in CBC, HMAC-SHA2-256 alone is recommended.
+            && (encryption != 12 || bits == Some(256) || mac == Some(12));
+        assert_eq!(chosen.is_ok(), expected, "{suite:?}");
+        let theirs = offer(&[ike(&[suite])]);
+        let chosen = select(&IkeProposal::defaults(), &theirs);
+        assert_eq!(chosen.is_ok(), expected, "{suite:?}");
+    }
+}

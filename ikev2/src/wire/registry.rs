@@ -140,7 +140,7 @@ code_points! {
     EncryptionId(u16) {
         /// Triple DES; never offered here.
         ENCR_3DES = 3,
-        /// No encryption; never offered here.
+        /// No encryption, RFC 2410: ESP only, and only if it is configured by its dangerous name.
         ENCR_NULL = 11,
         /// RFC 3602.
         ENCR_AES_CBC = 12,
@@ -162,6 +162,12 @@ code_points! {
         ENCR_NULL_AUTH_AES_GMAC = 21,
         /// RFC 7634.
         ENCR_CHACHA20_POLY1305 = 28,
+        /// RFC 8750, ESP only.
+        ENCR_AES_CCM_8_IIV = 29,
+        /// RFC 8750, ESP only.
+        ENCR_AES_GCM_16_IIV = 30,
+        /// RFC 8750, ESP only.
+        ENCR_CHACHA20_POLY1305_IIV = 31,
     }
 
     /// Pseudorandom functions.
