@@ -9,9 +9,12 @@ use adit_esp::sad::{Expiry, Sad};
 use adit_esp::selector::{PopulateFromPacket, PortRange, Selectors, TrafficSelector};
 use adit_esp::spd::{Action, Direction, Policy, Spd};
 use adit_esp::{NextHeader, OpenError, SaConfig, Spi};
-use adit_platform::ring;
+use adit_platform::aead::AeadAlgorithm;
+use adit_platform::{Suite, ring};
 use adit_testkit::mutate;
-use common::{SUITES, config, ipv4, ipv6, pair, seal};
+use common::{config, ipv4, ipv6, pair, seal};
+
+const SUITE: Suite = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
 
 const S: [u8; 4] = [10, 0, 0, 1];
 const D: [u8; 4] = [10, 0, 0, 2];
@@ -230,7 +233,7 @@ fn an_icmp_error_comes_in_by_the_sa_of_what_it_reports() {
         local: vec![selector(TrafficSelector::host(S.into()), 17, PortRange::single(1000))],
         remote: vec![selector(TrafficSelector::host(D.into()), 17, PortRange::single(53))],
     };
-    let (mut sender, receiver) = pair(&config(SUITES[0]), &ring::PROVIDER);
+    let (mut sender, receiver) = pair(&config(SUITE), &ring::PROVIDER);
     let mut receiver = receiver.with_selectors(selectors.clone());
     let mut receive = |message: &[u8]| {
         let mut esp = seal(&mut sender, message, NextHeader::IPV4).unwrap();
@@ -281,7 +284,7 @@ fn an_icmpv6_error_too() {
 #[test]
 fn an_icmp_error_goes_out_by_the_sa_of_the_answer() {
     let mut sad = Sad::new();
-    let config = SaConfig::new(Spi(0x1000), SUITES[0]);
+    let config = SaConfig::new(Spi(0x1000), SUITE);
     let (out, inbound) = pair(&config, &ring::PROVIDER);
     let child = sad.insert(inbound, out, Expiry::default()).unwrap();
     let mut spd = Spd::new();
