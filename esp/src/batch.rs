@@ -3,11 +3,13 @@
 use core::ops::Range;
 
 use crate::error::{OpenError, SealError};
-use crate::inbound::{Inbound, Opened};
-use crate::outbound::Outbound;
+use crate::inbound::Opened;
 use crate::packet::NextHeader;
 
-/// A packet to be sealed in a batch.
+/// How many packets the cryptography is given at a time.
+pub(crate) const GROUP: usize = 32;
+
+/// A packet to be sealed in a batch, by [`Outbound::seal_batch`](crate::Outbound::seal_batch).
 ///
 /// ```
 /// use adit_esp::batch::SealFrame;
@@ -29,19 +31,19 @@ use crate::packet::NextHeader;
 /// ```
 #[derive(Debug)]
 pub struct SealFrame<'a> {
-    buf: &'a mut [u8],
-    payload: Range<usize>,
-    next: NextHeader,
-    result: Option<Result<Range<usize>, SealError>>,
+    pub(crate) buf: &'a mut [u8],
+    pub(crate) payload: Range<usize>,
+    pub(crate) next: NextHeader,
+    pub(crate) result: Option<Result<Range<usize>, SealError>>,
 }
 
 impl<'a> SealFrame<'a> {
-    /// The arguments of [`Outbound::seal`].
+    /// The arguments of [`Outbound::seal`](crate::Outbound::seal).
     pub fn new(buf: &'a mut [u8], payload: Range<usize>, next: NextHeader) -> Self {
         Self { buf, payload, next, result: None }
     }
 
-    /// What [`Outbound::seal`] said; `None` until the batch was sealed.
+    /// What [`Outbound::seal`](crate::Outbound::seal) said; `None` until the batch was sealed.
     pub fn result(&self) -> Option<&Result<Range<usize>, SealError>> {
         self.result.as_ref()
     }
@@ -55,37 +57,22 @@ impl<'a> SealFrame<'a> {
     }
 }
 
-impl Outbound {
-    /// Seals each frame as [`Self::seal`] does, in order. A frame that fails does not stop the others.
-    pub fn seal_batch(&mut self, frames: &mut [SealFrame<'_>]) {
-        for frame in frames {
-            frame.result = Some(self.seal(frame.buf, frame.payload.clone(), frame.next));
-        }
-    }
-}
-
-/// A packet to be opened in a batch.
+/// A packet to be opened in a batch, by [`Inbound::open_batch`](crate::Inbound::open_batch).
 #[derive(Debug)]
 pub struct OpenFrame<'a> {
-    packet: &'a mut [u8],
+    pub(crate) packet: &'a mut [u8],
     /// Its full number, if it may have one.
-    #[cfg(feature = "std")]
-    admitted: Result<u64, OpenError>,
-    result: Option<Result<Opened, OpenError>>,
+    pub(crate) admitted: Result<u64, OpenError>,
+    pub(crate) result: Option<Result<Opened, OpenError>>,
 }
 
 impl<'a> OpenFrame<'a> {
-    /// The argument of [`Inbound::open`].
+    /// The argument of [`Inbound::open`](crate::Inbound::open).
     pub fn new(packet: &'a mut [u8]) -> Self {
-        Self {
-            packet,
-            #[cfg(feature = "std")]
-            admitted: Ok(0),
-            result: None,
-        }
+        Self { packet, admitted: Ok(0), result: None }
     }
 
-    /// What [`Inbound::open`] said; `None` until the batch was opened.
+    /// What [`Inbound::open`](crate::Inbound::open) said; `None` until the batch was opened.
     pub fn result(&self) -> Option<&Result<Opened, OpenError>> {
         self.result.as_ref()
     }
@@ -95,15 +82,6 @@ impl<'a> OpenFrame<'a> {
         match &self.result {
             Some(Ok(opened)) => self.packet.get(opened.payload.clone()),
             _ => None,
-        }
-    }
-}
-
-impl Inbound {
-    /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
-    pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
-        for frame in frames {
-            frame.result = Some(self.open(frame.packet));
         }
     }
 }
@@ -163,34 +141,15 @@ mod shared {
         /// If the packet must be dropped.
         pub fn open(&self, packet: &mut [u8]) -> Result<Opened, OpenError> {
             let admitted = self.lock().admit(&self.opener, packet);
-            let result = admitted.and_then(|sequence| self.decrypt(packet, sequence));
+            let result = admitted.and_then(|sequence| self.opener.open(packet, sequence));
             self.lock().record(admitted, result)
         }
 
         /// Like [`Inbound::open_batch`].
         pub fn open_batch(&self, frames: &mut [OpenFrame<'_>]) {
-            let received = self.lock();
-            for frame in &mut *frames {
-                frame.admitted = received.admit(&self.opener, frame.packet);
-            }
-            drop(received);
-
-            for frame in &mut *frames {
-                frame.result =
-                    Some(frame.admitted.and_then(|sequence| self.decrypt(frame.packet, sequence)));
-            }
-
-            let mut received = self.lock();
-            for frame in frames {
-                frame.result =
-                    frame.result.take().map(|result| received.record(frame.admitted, result));
-            }
-        }
-
-        /// What runs outside the lock.
-        fn decrypt(&self, packet: &mut [u8], sequence: u64) -> Result<Opened, OpenError> {
-            self.opener.decrypt(packet, sequence)?;
-            self.opener.unwrap(packet, sequence)
+            self.lock().admit_batch(&self.opener, frames);
+            self.opener.open_batch(frames);
+            self.lock().record_batch(frames);
         }
 
         /// What happened to the SA's lifetime since the last call.

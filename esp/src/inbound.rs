@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use adit_platform::Provider;
 
+use crate::batch::OpenFrame;
 use crate::config::{Mode, SaConfig, SaKeys};
 use crate::error::{OpenError, SetupError};
 use crate::lifetime::{LifetimeEvent, Meter};
@@ -166,6 +167,18 @@ impl Inbound {
         result
     }
 
+    /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
+    ///
+    /// All sequence numbers are checked first, then all packets opened, then all numbers recorded in the
+    /// order of the frames: of two copies of a packet in one batch the second is refused. Where the
+    /// provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
+    /// HMAC-SHA2-256, they are opened side by side.
+    pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
+        self.received.admit_batch(&self.opener, frames);
+        self.opener.open_batch(frames);
+        self.received.record_batch(frames);
+    }
+
     /// True if so many packets in a row have failed their integrity check that more than 2³² may have
     /// been lost before them. Give the next one to [`Self::recover`] instead of [`Self::open`].
     pub const fn needs_recovery(&self) -> bool {
@@ -259,9 +272,23 @@ impl Received {
         }
     }
 
+    /// Finds the numbers of all frames, and whether they may be opened.
+    pub(crate) fn admit_batch(&self, opener: &Opener, frames: &mut [OpenFrame<'_>]) {
+        for frame in frames {
+            frame.admitted = self.admit(opener, frame.packet);
+        }
+    }
+
+    /// Records and counts all frames, after they were opened.
+    pub(crate) fn record_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
+        for frame in frames {
+            frame.result = frame.result.take().map(|result| self.record(frame.admitted, result));
+        }
+    }
+
     /// Records and counts a packet that was admitted, decrypted and taken apart while others may have
-    /// used its number. Returns what has become of it.
-    #[cfg(feature = "std")]
+    /// used its number or the last of the lifetime. Returns what has become of it.
+    #[inline]
     pub(crate) fn record(
         &mut self,
         admitted: Result<u64, OpenError>,
@@ -273,6 +300,7 @@ impl Received {
                 self.authenticated(false, sequence);
                 result
             }
+            (Ok(_), _) if self.meter.would_exceed(0) => Err(OpenError::Expired),
             (Ok(sequence), _) => self.check_replay(sequence).and_then(|()| {
                 self.authenticated(true, sequence);
                 result

@@ -2,13 +2,16 @@
 
 use core::ops::Range;
 
+use adit_platform::cipher_mac::{CipherMacKey, Packet};
+
+use crate::batch::{GROUP, OpenFrame};
 use crate::config::Mode;
 use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
 use crate::ip::{IpError, IpPacket};
 use crate::nat::ChecksumRepair;
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
-use crate::protection::{Counter, Protection, Sizes};
+use crate::protection::{Counter, Protection, Sizes, packet};
 use crate::selector::Selectors;
 
 /// Opens packets whose sequence number has been found and checked by somebody else, and so needs no
@@ -46,6 +49,57 @@ impl Opener {
             return Err(OpenError::Misaligned { len: encrypted, multiple: self.sizes.align });
         }
         Ok(u32::from_be_bytes(*low))
+    }
+
+    /// Verifies, decrypts and takes apart a packet that was admitted with this number.
+    #[inline]
+    pub(crate) fn open(&self, packet: &mut [u8], sequence: u64) -> Result<Opened, OpenError> {
+        self.decrypt(packet, sequence)?;
+        self.unwrap(packet, sequence)
+    }
+
+    /// The same with all frames that were admitted; the cryptography takes many at once if it can.
+    pub(crate) fn open_batch(&self, frames: &mut [OpenFrame<'_>]) {
+        let Some(key) = self.protection.batch() else {
+            for OpenFrame { packet, admitted, result } in frames {
+                *result = Some(admitted.and_then(|sequence| self.open(packet, sequence)));
+            }
+            return;
+        };
+        for group in frames.chunks_mut(GROUP) {
+            let authentic = self.decrypt_group(key, group);
+            for (OpenFrame { packet, admitted, result }, authentic) in
+                group.iter_mut().zip(authentic)
+            {
+                *result = Some(admitted.and_then(|sequence| match authentic {
+                    true => self.unwrap(packet, sequence),
+                    false => Err(OpenError::Authentication { spi: self.spi, sequence }),
+                }));
+            }
+        }
+    }
+
+    /// Verifies and decrypts up to [`GROUP`] frames, and says which of them are authentic.
+    fn decrypt_group(&self, key: &dyn CipherMacKey, frames: &mut [OpenFrame<'_>]) -> [bool; GROUP] {
+        let mut packets = core::array::from_fn::<_, GROUP, _>(|_| Packet::default());
+        // Which frame each packet is.
+        let mut places = [0; GROUP];
+        let mut count = 0;
+        for (place, frame) in frames.iter_mut().enumerate().take(GROUP) {
+            let Ok(sequence) = frame.admitted else { continue };
+            // What was admitted has been found to have the shape of a packet.
+            let counter = Counter { spi: self.spi, sequence, extended: self.extended };
+            if let Some(packet) = packet(self.sizes, counter, frame.packet) {
+                (packets[count], places[count]) = (packet, place);
+                count += 1;
+            }
+        }
+        key.open(&mut packets[..count]);
+        let mut authentic = [false; GROUP];
+        for (packet, place) in packets[..count].iter().zip(places) {
+            authentic[place] = packet.is_authentic();
+        }
+        authentic
     }
 
     /// Verifies and decrypts `packet`.

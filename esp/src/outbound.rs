@@ -3,13 +3,15 @@
 use core::fmt;
 use core::ops::Range;
 
+use adit_platform::cipher_mac::Packet;
 use adit_platform::{Provider, Rng};
 
+use crate::batch::{GROUP, SealFrame};
 use crate::config::{Mode, SaConfig, SaKeys};
 use crate::error::{SealError, SetupError};
 use crate::lifetime::{LifetimeEvent, Meter};
 use crate::packet::{HEADER_LEN, MAX_PACKET_LEN, NextHeader, PADDING, Spi, TRAILER_LEN, pad_len};
-use crate::protection::{Counter, IvSource, Protection, Sizes};
+use crate::protection::{Counter, IvSource, Protection, Sizes, packet};
 use crate::stats::OutboundStats;
 
 /// The sending end of an SA.
@@ -160,20 +162,39 @@ impl Outbound {
         payload: Range<usize>,
         next: NextHeader,
     ) -> Result<Range<usize>, SealError> {
-        let result = self.seal_uncounted(buf, payload, next);
-        if let Err(error) = &result {
-            self.count_error(error);
+        let (packet, counter) = self.prepare(buf, payload, next)?;
+        match self.protection.seal(self.sizes, counter, &mut buf[packet.clone()]) {
+            Ok(()) => Ok(packet),
+            Err(_) => Err(self.refuse(SealError::Crypto)),
         }
-        result
     }
 
-    #[inline]
-    fn seal_uncounted(
+    /// All of sealing that comes before the cryptography: checks that there is room, takes a number, writes
+    /// header and trailer, and counts. Says where in `buf` the packet lies, which is within it.
+    #[inline(always)]
+    fn prepare(
         &mut self,
         buf: &mut [u8],
         payload: Range<usize>,
         next: NextHeader,
-    ) -> Result<Range<usize>, SealError> {
+    ) -> Result<(Range<usize>, Counter), SealError> {
+        let payload_len = payload.end.saturating_sub(payload.start);
+        match self.prepare_uncounted(buf, payload, next) {
+            Ok(prepared) => {
+                self.meter.count(payload_len);
+                Ok(prepared)
+            }
+            Err(error) => Err(self.refuse(error)),
+        }
+    }
+
+    #[inline(always)]
+    fn prepare_uncounted(
+        &mut self,
+        buf: &mut [u8],
+        payload: Range<usize>,
+        next: NextHeader,
+    ) -> Result<(Range<usize>, Counter), SealError> {
         let buffer = buf.len();
         let out_of_bounds = SealError::OutOfBounds { end: payload.end, buffer };
         let payload_len = payload.end.checked_sub(payload.start).ok_or(out_of_bounds)?;
@@ -213,15 +234,32 @@ impl Outbound {
         self.ivs
             .write(sequence, &mut packet[HEADER_LEN..self.sizes.header])
             .map_err(|_| SealError::Crypto)?;
-        let counter = Counter { spi: self.spi, sequence, extended: self.extended };
-        self.protection.seal(self.sizes, counter, packet).map_err(|_| SealError::Crypto)?;
-
-        self.meter.count(payload_len);
-        Ok(start..end)
+        Ok((start..end, Counter { spi: self.spi, sequence, extended: self.extended }))
     }
 
+    /// Seals up to [`GROUP`] frames; the cryptography takes them all at once.
+    fn seal_group(&mut self, frames: &mut [SealFrame<'_>]) {
+        let mut packets = core::array::from_fn::<_, GROUP, _>(|_| Packet::default());
+        let mut count = 0;
+        for SealFrame { buf, payload, next, result } in frames {
+            *result =
+                Some(self.prepare(buf, payload.clone(), *next).and_then(|(range, counter)| {
+                    let prepared = packet(self.sizes, counter, &mut buf[range.clone()]);
+                    let (Some(place), Some(prepared)) = (packets.get_mut(count), prepared) else {
+                        return Err(self.refuse(SealError::Crypto));
+                    };
+                    (*place, count) = (prepared, count + 1);
+                    Ok(range)
+                }));
+        }
+        if let Some(key) = self.protection.batch() {
+            key.seal(&mut packets[..count]);
+        }
+    }
+
+    /// Counts an error.
     #[cold]
-    fn count_error(&mut self, error: &SealError) {
+    fn refuse(&mut self, error: SealError) -> SealError {
         match error {
             SealError::SequenceExhausted => {
                 self.stats.exhausted += 1;
@@ -232,6 +270,24 @@ impl Outbound {
                 self.meter.expire();
             }
             _ => self.stats.misuse += 1,
+        }
+        error
+    }
+
+    /// Seals each frame as [`Self::seal`] does, in order. A frame that fails does not stop the others.
+    ///
+    /// Where the provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
+    /// HMAC-SHA2-256, the frames of a batch are sealed side by side: 8 and more are what that is made
+    /// for.
+    pub fn seal_batch(&mut self, frames: &mut [SealFrame<'_>]) {
+        if self.protection.batch().is_some() {
+            for group in frames.chunks_mut(GROUP) {
+                self.seal_group(group);
+            }
+        } else {
+            for SealFrame { buf, payload, next, result } in frames {
+                *result = Some(self.seal(buf, payload.clone(), *next));
+            }
         }
     }
 

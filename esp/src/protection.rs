@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use adit_platform::aead::{AeadAlgorithm, AeadKey};
 use adit_platform::cipher::CipherKey;
+use adit_platform::cipher_mac::{CipherMacKey, Packet};
 use adit_platform::mac::{MacAlgorithm, MacKey};
 use adit_platform::{Provider, Rng, Secret, Suite};
 use zeroize::Zeroizing;
@@ -41,6 +42,8 @@ pub(crate) enum Protection {
     CipherMac {
         cipher: Box<dyn CipherKey>,
         mac: Box<dyn MacKey>,
+        /// Both for many packets at once, if the provider has that.
+        batch: Option<Box<dyn CipherMacKey>>,
     },
     /// NULL encryption, RFC 2410.
     Mac(Box<dyn MacKey>),
@@ -67,10 +70,16 @@ impl Protection {
                 Self::aead(algorithm, Iv::Implicit, encryption, provider)
             }
             Suite::CipherMac(cipher, mac) => {
+                let batch = provider
+                    .cipher_mac(cipher, mac)
+                    .map(|pair| pair.key(encryption, keys.integrity.expose()))
+                    .transpose()
+                    .map_err(|_| SetupError::UnsupportedSuite)?;
                 let cipher = provider.cipher(cipher).ok_or(SetupError::UnsupportedSuite)?;
                 Ok(Self::CipherMac {
                     cipher: cipher.key(encryption).map_err(|_| SetupError::UnsupportedSuite)?,
                     mac: Self::mac(mac, keys, provider)?,
+                    batch,
                 })
             }
             Suite::DangerousNull(mac) => Ok(Self::Mac(Self::mac(mac, keys, provider)?)),
@@ -117,7 +126,7 @@ impl Protection {
                 let (aad, len) = counter.aad(nonces.authenticated(iv));
                 key.seal(&nonces.nonce(iv)[nonces.start..], &aad[..len], body).map_err(|_| Refused)
             }
-            Self::CipherMac { cipher, mac } => {
+            Self::CipherMac { cipher, mac, .. } => {
                 let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
                 let (text, icv) = body.split_at_mut(covered);
                 cipher.encrypt(&header[HEADER_LEN..], text).map_err(|_| Refused)?;
@@ -149,7 +158,7 @@ impl Protection {
                 let (aad, len) = counter.aad(nonces.authenticated(iv));
                 key.open(&nonces.nonce(iv)[nonces.start..], &aad[..len], body).map_err(|_| Refused)
             }
-            Self::CipherMac { cipher, mac } => {
+            Self::CipherMac { cipher, mac, .. } => {
                 let covered = body.len().checked_sub(sizes.icv).ok_or(Refused)?;
                 let (text, icv) = body.split_at_mut(covered);
                 let (high, len) = counter.trailing_high();
@@ -164,6 +173,24 @@ impl Protection {
             }
         }
     }
+
+    /// The form for many packets at once, if there is one: it seals and opens what [`packet`] makes, as
+    /// [`Self::seal`] and [`Self::open`] do.
+    #[inline]
+    pub(crate) fn batch(&self) -> Option<&dyn CipherMacKey> {
+        match self {
+            Self::CipherMac { batch, .. } => batch.as_deref(),
+            Self::Aead { .. } | Self::Mac(_) => None,
+        }
+    }
+}
+
+/// `packet`, as [`Protection::seal`] and [`Protection::open`] take it, for a batch. `None` if it is too
+/// short or not aligned.
+#[inline]
+pub(crate) fn packet(sizes: Sizes, counter: Counter, packet: &mut [u8]) -> Option<Packet<'_>> {
+    let (high, len) = counter.trailing_high();
+    Packet::new(packet, sizes.header, sizes.icv, &high[..len])
 }
 
 /// How a combined-mode algorithm's nonces are made: of the salt and the IV, RFC 4106 section 4, RFC 4309

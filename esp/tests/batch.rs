@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use adit_esp::batch::{OpenFrame, SealFrame, SharedInbound};
+use adit_esp::lifetime::Limit;
 use adit_esp::{NextHeader, OpenError, SealError};
 use bytes::BytesMut;
 use common::{config, everything, inbound, ipv4, outbound, pair, seal};
@@ -56,6 +57,111 @@ fn a_batch_is_so_many_packets() {
         assert_eq!(payloads, [Some(20), Some(64), None, Some(100), None]);
         let replayed = Some(&Err(OpenError::Replayed { sequence: 2 }));
         assert_eq!(frames[4].result(), replayed);
+    }
+}
+
+/// More frames than the cryptography takes at a time, of many lengths, with every kind of frame that
+/// fails between them: each fares as it would alone.
+#[test]
+fn a_large_batch_is_so_many_packets() {
+    for (provider, suite) in everything() {
+        let (mut sender, mut receiver) = pair(&config(suite), provider);
+        let (mut alone, mut receiver_alone) = pair(&config(suite), provider);
+        let (head, tail) = (sender.headroom(), sender.tailroom(60));
+        let mut bufs: Vec<Vec<u8>> = (0..75)
+            .map(|index| {
+                let mut buf = vec![0; head];
+                buf.extend(ipv4(20 + index * 97 % 1500));
+                // Every ninth has too little room behind.
+                buf.resize(buf.len() + if index % 9 == 4 { 1 } else { tail + 20 }, 0);
+                buf
+            })
+            .collect();
+        let payload = |index: usize| head..head + 20 + index * 97 % 1500;
+        let mut copies = bufs.clone();
+        let singles: Vec<_> = copies
+            .iter_mut()
+            .enumerate()
+            .map(|(index, buf)| alone.seal(buf, payload(index), NextHeader::IPV4))
+            .collect();
+        let mut frames: Vec<SealFrame<'_>> = bufs
+            .iter_mut()
+            .enumerate()
+            .map(|(index, buf)| SealFrame::new(buf, payload(index), NextHeader::IPV4))
+            .collect();
+        sender.seal_batch(&mut frames);
+        for (frame, single) in frames.iter().zip(&singles) {
+            assert_eq!(frame.result(), Some(single), "{suite:?} with {}", provider.name);
+        }
+        let mut packets: Vec<Vec<u8>> =
+            frames.iter().filter_map(|frame| frame.packet().map(<[u8]>::to_vec)).collect();
+        assert_eq!(sender.stats(), alone.stats());
+        assert_eq!(bufs, copies, "{suite:?} with {}", provider.name);
+
+        // Two copies of some, some bent in each part, some of another SA, some cut off.
+        for index in 0..packets.len() {
+            match index % 11 {
+                2 => packets.push(packets[index].clone()),
+                3 => *packets[index].last_mut().unwrap() ^= 1,
+                5 => packets[index][head] ^= 0x80,
+                7 => packets[index][3] ^= 1,
+                8 => {
+                    packets[index].pop();
+                }
+                9 => packets[index].truncate(index / 3),
+                _ => {}
+            }
+        }
+        let mut copies = packets.clone();
+        let singles: Vec<_> = copies.iter_mut().map(|packet| receiver_alone.open(packet)).collect();
+        let mut frames: Vec<OpenFrame<'_>> =
+            packets.iter_mut().map(|packet| OpenFrame::new(packet)).collect();
+        receiver.open_batch(&mut frames);
+        for ((frame, single), copy) in frames.iter().zip(&singles).zip(&copies) {
+            assert_eq!(frame.result(), Some(single), "{suite:?} with {}", provider.name);
+            let payload = single.as_ref().ok().map(|opened| &copy[opened.payload.clone()]);
+            assert_eq!(frame.payload(), payload, "{suite:?} with {}", provider.name);
+        }
+        assert_eq!(receiver.stats(), receiver_alone.stats());
+        let stats = receiver.stats();
+        assert!(stats.packets > 32 && stats.replayed > 3 && stats.authentication > 6);
+        assert!(stats.wrong_spi > 3 && stats.malformed > 6, "{stats:?}");
+    }
+}
+
+/// No packet of a batch passes a hard limit that another packet of the same batch reached.
+#[test]
+fn a_batch_stops_at_the_hard_limit() {
+    for (provider, suite) in everything() {
+        let mut config = config(suite);
+        config.lifetime.packets = Limit { soft: 5, hard: 10 };
+        let (mut sender, mut receiver) = pair(&config, provider);
+        let (head, tail) = (sender.headroom(), sender.tailroom(60));
+        let mut bufs = vec![[vec![0; head], ipv4(60), vec![0; tail]].concat(); 16];
+        let mut frames: Vec<SealFrame<'_>> = bufs
+            .iter_mut()
+            .map(|buf| SealFrame::new(buf, head..head + 60, NextHeader::IPV4))
+            .collect();
+        sender.seal_batch(&mut frames);
+        for (index, frame) in frames.iter().enumerate() {
+            match index {
+                0..10 => assert!(frame.packet().is_some(), "{suite:?}"),
+                _ => assert_eq!(frame.result(), Some(&Err(SealError::Expired)), "{suite:?}"),
+            }
+        }
+        let mut unlimited = outbound(&common::config(suite), provider);
+        let mut packets: Vec<Vec<u8>> =
+            (0..16).map(|_| seal(&mut unlimited, &ipv4(60), NextHeader::IPV4).unwrap()).collect();
+        let mut frames: Vec<OpenFrame<'_>> =
+            packets.iter_mut().map(|packet| OpenFrame::new(packet)).collect();
+        receiver.open_batch(&mut frames);
+        for (index, frame) in frames.iter().enumerate() {
+            match index {
+                0..10 => assert!(frame.payload().is_some(), "{suite:?}"),
+                _ => assert_eq!(frame.result(), Some(&Err(OpenError::Expired)), "{suite:?}"),
+            }
+        }
+        assert_eq!((receiver.stats().packets, receiver.stats().expired), (10, 6));
     }
 }
 
