@@ -71,6 +71,7 @@ impl Index {
     }
 
     /// Offsets of all entries with this serial number, in order. (Indirect CRLs can have several.)
+    #[inline]
     pub(crate) fn find<'a>(
         &'a self,
         der: &'a [u8],
@@ -81,22 +82,42 @@ impl Index {
         let start = self.starts.get(run).map_or(0, |&start| start as usize);
         let end = self.starts.get(run + 1).map_or(0, |&end| end as usize);
         let run = self.slots.get(start..end).unwrap_or_default();
-        let first = run.partition_point(|&slot| {
-            let slot_hash = (slot >> 32) as u32;
-            slot_hash < hash || (slot_hash == hash && serial_at(der, slot as u32) < serial)
-        });
-        run[first..]
-            .iter()
+        // Counting has no branches to mispredict. A run is long only if hashes were made to collide.
+        let before = |slots: &[u64]| slots.iter().filter(|&&slot| hash_of(slot) < hash).count();
+        let first = match run.len() {
+            ..=32 => before(run),
+            _ => run.partition_point(|&slot| hash_of(slot) < hash),
+        };
+        let mut same = &run[first..];
+        // Each look at the DER may be a cache miss: two hashes are rarely the same, and one look will do.
+        if let [_, second, ..] = same
+            && hash_of(*second) == hash
+        {
+            let skip = same.partition_point(|&slot| {
+                hash_of(slot) == hash && serial_at(der, slot as u32) < serial
+            });
+            same = &same[skip..];
+        }
+        same.iter()
             .take_while(move |&&slot| {
-                (slot >> 32) as u32 == hash && serial_at(der, slot as u32) == serial
+                hash_of(slot) == hash && serial_at(der, slot as u32) == serial
             })
             .map(|&slot| slot as u32)
     }
 }
 
+fn hash_of(slot: u64) -> u32 {
+    (slot >> 32) as u32
+}
+
 /// The serial number of the entry at this offset.
+#[inline]
 fn serial_at(der: &[u8], offset: u32) -> &[u8] {
     let bytes = der.get(offset as usize..).unwrap_or_default();
+    // Entries and serial numbers are short as a rule.
+    if let [tag::SEQUENCE, ..0x80, tag::INTEGER, len @ ..0x80, rest @ ..] = bytes {
+        return rest.get(..usize::from(*len)).unwrap_or_default();
+    }
     let read = || Field { bytes, offset: 0 }.reader().sequence()?.read(tag::INTEGER);
     read().map_or(&[], |field| field.bytes)
 }
@@ -107,10 +128,14 @@ fn serial_at(der: &[u8], offset: u32) -> &[u8] {
 fn hash(serial: &[u8]) -> u32 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut state = serial.len() as u64;
-    for chunk in serial.chunks(8) {
-        let word = chunk.iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
+    let mut mix = |word: u64| {
         state = (state ^ word).wrapping_mul(K);
         state ^= state >> 29;
+    };
+    let (words, rest) = serial.as_chunks();
+    words.iter().for_each(|word| mix(u64::from_be_bytes(*word)));
+    if !rest.is_empty() {
+        mix(rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     }
     (state.wrapping_mul(K) >> 32) as u32
 }
@@ -152,6 +177,39 @@ mod tests {
         let (der, index) = entries(&[&[7], &[5], &[7], &[7]]);
         assert_eq!(index.find(&der, &[7]).collect::<Vec<_>>(), [0, 10, 15]);
         assert_eq!(index.find(&der, &[6]).count(), 0);
+    }
+
+    #[test]
+    fn entries_of_any_length_are_found() {
+        // Long enough for lengths of two octets, of the entry and of the serial number.
+        let serials = [vec![1; 20], vec![2; 200], vec![3; 20]];
+        let mut der = Vec::new();
+        let mut builder = IndexBuilder::with_capacity(0);
+        for serial in &serials {
+            builder.push(serial, der.len() as u32);
+            let integer = crate::encode::tlv(tag::INTEGER, &[serial]);
+            der.extend_from_slice(&crate::encode::sequence(&[&integer, &[5, 0].repeat(60)]));
+        }
+        let index = builder.finish(&der);
+        for serial in &serials {
+            assert_eq!(index.find(&der, serial).count(), 1);
+        }
+    }
+
+    /// Whoever chooses serial numbers that collide gets a binary search and not a walk.
+    #[test]
+    fn collisions_are_found_among_each_other() {
+        let same = hash(&0_u64.to_be_bytes());
+        let colliding: Vec<[u8; 8]> = (0..)
+            .map(|n: u64| n.to_be_bytes())
+            .filter(|serial| hash(serial) >> 12 == same >> 12)
+            .take(100)
+            .collect();
+        let slices: Vec<&[u8]> = colliding.iter().map(|serial| &serial[..]).collect();
+        let (der, index) = entries(&slices);
+        for serial in &slices {
+            assert_eq!(index.find(&der, serial).count(), 1);
+        }
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Key {
         Self::load(KEYS[n % 3].to_vec(), &sequence(&[&oid(RSA_ENCRYPTION), &der::NULL]))
     }
 
+    /// The same key, which signs as the [insecure provider](crate::insecure) does: in no time, for fuzzers.
+    pub fn insecure(self) -> Self {
+        let signing = crate::insecure::PROVIDER.keys.load_pkcs8(&self.pkcs8);
+        Self { signing: signing.expect("a key that was made here loads"), ..self }
+    }
+
     fn load(pkcs8: Vec<u8>, algorithm: &[u8]) -> Self {
         let signing = PROVIDER.keys.load_pkcs8(&pkcs8).expect("a key that was made here loads");
         let spki = sequence(&[algorithm, &bit_string(signing.public_key())]);
@@ -564,7 +570,8 @@ fn certificate(
     ]))
 }
 
-fn name(common_name: Option<&str>) -> Vec<u8> {
+/// A `Name` of this common name; an empty one if `None`.
+pub fn name(common_name: Option<&str>) -> Vec<u8> {
     let rdn = common_name.map_or(Vec::new(), |text| {
         set(&sequence(&[&oid("2.5.4.3"), &der::tlv(0x0c, text.as_bytes())]))
     });
