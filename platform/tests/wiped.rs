@@ -121,6 +121,13 @@ fn cipher_mac_and_prf_keys() {
             let found = marked_blocks_freed_by(|| drop(mac.key(&marked(len)[..len]).unwrap()));
             assert_eq!(found, 0, "{} {mac:?}", provider.name);
         }
+        for pair in provider.cipher_macs {
+            let (cipher, mac) = (pair.cipher().key_len(), pair.mac().key_len());
+            let found = marked_blocks_freed_by(|| {
+                drop(pair.key(&marked(cipher)[..cipher], &marked(mac)[..mac]).unwrap());
+            });
+            assert_eq!(found, 0, "{} {pair:?}", provider.name);
+        }
         for prf in provider.prfs {
             let found = marked_blocks_freed_by(|| drop(prf.compute(&MARK, &[&MARK])));
             assert_eq!(found, 0, "{} {prf:?}", provider.name);

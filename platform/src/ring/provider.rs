@@ -12,8 +12,8 @@ use crate::hash::HashAlgorithm;
 use crate::mac::MacAlgorithm;
 use crate::prf::PrfAlgorithm;
 use crate::rustcrypto::{
-    AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, MlDsaVerifier, MlKem768, Modp, RsaVerifier,
-    all_aeads,
+    AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, GMAC, MlDsaVerifier, MlKem768, Modp, RsaVerifier,
+    all_aeads, all_gcm,
 };
 use crate::signature::SignatureScheme;
 
@@ -29,7 +29,7 @@ use crate::signature::SignatureScheme;
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "ring",
-    aeads: &all_aeads([&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305]),
+    aeads: &all_aeads(all_gcm(&AES_128_GCM, &AES_256_GCM), GMAC, &CHACHA20_POLY1305),
     ciphers: CIPHERS,
     macs: &[
         &HMAC_SHA2_256,

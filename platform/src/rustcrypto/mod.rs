@@ -20,10 +20,14 @@ mod pkcs8;
 mod rsa;
 mod rsa_verify;
 
+pub(crate) use aead::{AES_128_GCM_12, AES_192_GCM_12, AES_192_GCM_16, AES_256_GCM_12};
 pub(crate) use aes_mac::{AesCmac96, AesXcbc96};
 #[cfg(feature = "simd")]
 pub(crate) use cbc::{AES_128_CBC, AES_192_CBC, AES_256_CBC};
 pub(crate) use ecdsa::{EcdsaKey, EcdsaVerifier};
+pub(crate) use gcm::{
+    AES_128_GCM_8, AES_128_GMAC, AES_192_GCM_8, AES_192_GMAC, AES_256_GCM_8, AES_256_GMAC,
+};
 pub(crate) use mldsa::{MlDsaKey, MlDsaVerifier};
 pub(crate) use mlkem::MlKem768;
 pub(crate) use modp::Modp;
@@ -44,20 +48,46 @@ pub(crate) const CIPHERS: &[&dyn Cipher] = &[
     &ctr::AES_256_CTR,
 ];
 
-/// The list of all AEADs, of which AES-GCM with tags of 16 bytes and keys of 128 and 256 bits and
-/// ChaCha20-Poly1305 come from whoever has them faster.
-pub(crate) const fn all_aeads(fast: [&'static dyn Aead; 3]) -> [&'static dyn Aead; 22] {
-    let [gcm_128, gcm_256, chacha] = fast;
+/// AES-GCM, of which that with tags of 16 bytes and keys of 128 and 256 bits comes from whoever has it
+/// faster.
+pub(crate) const fn all_gcm(
+    gcm_128: &'static dyn Aead,
+    gcm_256: &'static dyn Aead,
+) -> [&'static dyn Aead; 9] {
     [
         gcm_128,
-        &aead::AES_192_GCM_16,
+        &AES_192_GCM_16,
         gcm_256,
-        &aead::AES_128_GCM_12,
-        &aead::AES_192_GCM_12,
-        &aead::AES_256_GCM_12,
-        &gcm::AES_128_GCM_8,
-        &gcm::AES_192_GCM_8,
-        &gcm::AES_256_GCM_8,
+        &AES_128_GCM_12,
+        &AES_192_GCM_12,
+        &AES_256_GCM_12,
+        &AES_128_GCM_8,
+        &AES_192_GCM_8,
+        &AES_256_GCM_8,
+    ]
+}
+
+/// AES-GMAC.
+pub(crate) const GMAC: [&dyn Aead; 3] = [&AES_128_GMAC, &AES_192_GMAC, &AES_256_GMAC];
+
+/// The list of all AEADs, of which GCM, GMAC and ChaCha20-Poly1305 come from whoever has them faster.
+pub(crate) const fn all_aeads(
+    gcm: [&'static dyn Aead; 9],
+    gmac: [&'static dyn Aead; 3],
+    chacha: &'static dyn Aead,
+) -> [&'static dyn Aead; 22] {
+    let [a, b, c, d, e, f, g, h, i] = gcm;
+    let [gmac_128, gmac_192, gmac_256] = gmac;
+    [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
         &aead::AES_128_CCM_16,
         &aead::AES_192_CCM_16,
         &aead::AES_256_CCM_16,
@@ -67,9 +97,9 @@ pub(crate) const fn all_aeads(fast: [&'static dyn Aead; 3]) -> [&'static dyn Aea
         &aead::AES_128_CCM_8,
         &aead::AES_192_CCM_8,
         &aead::AES_256_CCM_8,
-        &gcm::AES_128_GMAC,
-        &gcm::AES_192_GMAC,
-        &gcm::AES_256_GMAC,
+        gmac_128,
+        gmac_192,
+        gmac_256,
         chacha,
     ]
 }

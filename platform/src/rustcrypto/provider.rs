@@ -9,8 +9,8 @@ use super::ed25519::{Ed25519Key, Ed25519Verifier};
 use super::hmac::{HMAC_SHA2_256, HMAC_SHA2_384, HMAC_SHA2_512, HmacPrf};
 use super::x25519::X25519;
 use super::{
-    AesCmac96, AesXcbc96, CIPHERS, EcdsaKey, EcdsaVerifier, MlDsaVerifier, MlKem768, Modp,
-    PrivateKey, RsaKey, RsaVerifier, all_aeads, read_pkcs8,
+    AesCmac96, AesXcbc96, CIPHERS, EcdsaKey, EcdsaVerifier, GMAC, MlDsaVerifier, MlKem768, Modp,
+    PrivateKey, RsaKey, RsaVerifier, all_aeads, all_gcm, read_pkcs8,
 };
 use crate::Provider;
 use crate::hash::HashAlgorithm;
@@ -33,7 +33,7 @@ use crate::signature::{KeyError, KeyLoader, SignatureScheme, SigningKey};
 /// ```
 pub static PROVIDER: Provider = Provider {
     name: "rustcrypto",
-    aeads: &all_aeads([&AES_128_GCM_16, &AES_256_GCM_16, &CHACHA20_POLY1305]),
+    aeads: &all_aeads(all_gcm(&AES_128_GCM_16, &AES_256_GCM_16), GMAC, &CHACHA20_POLY1305),
     ciphers: CIPHERS,
     macs: &[&HMAC_SHA2_256, &HMAC_SHA2_384, &HMAC_SHA2_512, &AesXcbc96, &AesCmac96],
     cipher_macs: &[],

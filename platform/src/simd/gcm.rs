@@ -17,7 +17,7 @@ const NARROW: usize = 128;
 const MAX_NARROW: usize = 576;
 const MAX_WIDE: usize = 768;
 
-/// AES-128-GCM or AES-256-GCM: short packets here, long ones by `ring`.
+/// AES-GCM with any key and any tag: short packets here, long ones by somebody else.
 #[derive(Debug)]
 pub(super) struct AesGcm(pub(super) AeadAlgorithm, pub(super) &'static dyn Aead);
 
@@ -26,82 +26,164 @@ impl Aead for AesGcm {
         self.0
     }
 
-    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
         let long = self.1.key(key)?;
         if !narrow::get() {
             return Ok(long);
         }
-        Ok(match key.len() {
-            16 => {
-                // SAFETY: the processor has the features that `Gcm` needs: `narrow` asked for them all.
-                let short = unsafe { Gcm::<10>::new(key) };
-                Box::new(Key { short, long, wide: wide::get() })
-            }
-            32 => {
-                // SAFETY: as above.
-                let short = unsafe { Gcm::<14>::new(key) };
-                Box::new(Key { short, long, wide: wide::get() })
-            }
+        Ok(match (key.len(), self.0.tag_len()) {
+            (16, 16) => Box::new(Key::<10, 16>::new(key, long)),
+            (16, 12) => Box::new(Key::<10, 12>::new(key, long)),
+            (16, 8) => Box::new(Key::<10, 8>::new(key, long)),
+            (24, 16) => Box::new(Key::<12, 16>::new(key, long)),
+            (24, 12) => Box::new(Key::<12, 12>::new(key, long)),
+            (24, 8) => Box::new(Key::<12, 8>::new(key, long)),
+            (32, 16) => Box::new(Key::<14, 16>::new(key, long)),
+            (32, 12) => Box::new(Key::<14, 12>::new(key, long)),
+            (32, 8) => Box::new(Key::<14, 8>::new(key, long)),
             _ => long,
         })
     }
 }
 
-/// A key that exists only where the processor has what [`Gcm`] needs.
-struct Key<const ROUNDS: usize> {
+/// A key with tags of `TAG` bytes, that exists only where the processor has what [`Gcm`] needs.
+struct Key<const ROUNDS: usize, const TAG: usize> {
     short: Gcm<ROUNDS>,
     long: Box<dyn AeadKey>,
     /// True if the processor has what the wide form needs, too.
     wide: bool,
 }
 
-impl<const ROUNDS: usize> Key<ROUNDS> {
+impl<const ROUNDS: usize, const TAG: usize> Key<ROUNDS, TAG> {
+    /// Only after `narrow` found all features.
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn new(key: &[u8], long: Box<dyn AeadKey>) -> Self {
+        // SAFETY: the callers asked `narrow`.
+        let short = unsafe { Gcm::new(key) };
+        Self { short, long, wide: wide::get() }
+    }
+
     fn takes(&self, text: &[u8], aad: &[u8]) -> bool {
         let max_text = if self.wide { MAX_WIDE } else { MAX_NARROW };
         text.len() <= max_text && aad.len() <= x86::MAX_AAD
     }
 }
 
-impl<const ROUNDS: usize> AeadKey for Key<ROUNDS> {
+impl<const ROUNDS: usize, const TAG: usize> AeadKey for Key<ROUNDS, TAG> {
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
-        let (text, tag) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
+        let (text, room) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.seal(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
-        *tag = if self.wide && text.len() > NARROW {
+        let tag = if self.wide && text.len() > NARROW {
             // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
             unsafe { self.short.seal_wide(nonce, aad, text) }
         } else {
             // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
             unsafe { self.short.seal(nonce, aad, text) }
         };
+        room.copy_from_slice(&tag.to_le_bytes()[..TAG]);
         Ok(())
     }
 
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
-        let (text, tag) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
+        let (text, given) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.open(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
-        let valid = if self.wide && text.len() > NARROW {
+        let tag = if self.wide && text.len() > NARROW {
             // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            unsafe { self.short.open_wide(nonce, aad, text, tag) }
+            unsafe { self.short.open_wide(nonce, aad, text) }
         } else {
             // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.short.open(nonce, aad, text, tag) }
+            unsafe { self.short.open(nonce, aad, text) }
         };
-        if valid {
+        if is_tag(tag, given) {
             return Ok(());
         }
         // What was decrypted before the tag was known to be wrong is nobody's to see.
         text.fill(0);
         Err(AeadError)
     }
+}
+
+/// AES-GMAC, which leaves the text readable: RFC 4543. Packets of every length are authenticated here, for
+/// which no other code is faster; only associated data that is none of ESP's goes to somebody else.
+#[derive(Debug)]
+pub(super) struct AesGmac(pub(super) AeadAlgorithm, pub(super) &'static dyn Aead);
+
+impl Aead for AesGmac {
+    fn algorithm(&self) -> AeadAlgorithm {
+        self.0
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
+        let other = self.1.key(key)?;
+        if !narrow::get() {
+            return Ok(other);
+        }
+        Ok(match key.len() {
+            16 => Box::new(GmacKey::<10>::new(key, other)),
+            24 => Box::new(GmacKey::<12>::new(key, other)),
+            32 => Box::new(GmacKey::<14>::new(key, other)),
+            _ => other,
+        })
+    }
+}
+
+/// A key that exists only where the processor has what [`Gcm`] needs.
+struct GmacKey<const ROUNDS: usize> {
+    gcm: Gcm<ROUNDS>,
+    other: Box<dyn AeadKey>,
+}
+
+impl<const ROUNDS: usize> GmacKey<ROUNDS> {
+    /// Only after `narrow` found all features.
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn new(key: &[u8], other: Box<dyn AeadKey>) -> Self {
+        // SAFETY: the callers asked `narrow`.
+        let gcm = unsafe { Gcm::new(key) };
+        Self { gcm, other }
+    }
+
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn tag(&self, nonce: &[u8], aad: &[u8], text: &[u8]) -> Result<u128, AeadError> {
+        let nonce = nonce.try_into().map_err(|_| AeadError)?;
+        // SAFETY: a `GmacKey` is made only after `narrow` found all that is needed.
+        Ok(unsafe { self.gcm.gmac(nonce, aad, text) })
+    }
+}
+
+impl<const ROUNDS: usize> AeadKey for GmacKey<ROUNDS> {
+    fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
+        let (text, room) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
+        if aad.len() > x86::MAX_GMAC_AAD {
+            return self.other.seal(nonce, aad, in_out);
+        }
+        *room = self.tag(nonce, aad, text)?.to_le_bytes();
+        Ok(())
+    }
+
+    fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
+        let (text, given) = in_out.split_last_chunk_mut::<16>().ok_or(AeadError)?;
+        if aad.len() > x86::MAX_GMAC_AAD {
+            return self.other.open(nonce, aad, in_out);
+        }
+        if is_tag(self.tag(nonce, aad, text)?, given) { Ok(()) } else { Err(AeadError) }
+    }
+}
+
+/// Compares the front of `tag` with `given`, in constant time: no branch depends on a part of it.
+#[inline]
+fn is_tag<const TAG: usize>(tag: u128, given: &[u8; TAG]) -> bool {
+    let mut padded = [0; 16];
+    padded[..TAG].copy_from_slice(given);
+    let counted = u128::MAX >> (8 * (16 - TAG));
+    (tag ^ u128::from_le_bytes(padded)) & counted == 0
 }
 
 #[cfg(test)]
@@ -115,13 +197,13 @@ mod tests {
     use crate::ring;
 
     /// Runs every length through one form whatever the processor would choose, against ring.
-    fn compare<const ROUNDS: usize>(ours: &Key<ROUNDS>) {
+    fn compare<const ROUNDS: usize, const TAG: usize>(ours: &Key<ROUNDS, TAG>) {
         let nonce = *b"nonce 12 byt";
         for aad_len in [0, 1, 8, 12, 16] {
             let aad = &b"header of a packet"[..aad_len];
             for len in 0..=MAX_WIDE + 1 {
                 let text: Vec<u8> = (0..len).map(|index| (index * 7 + len) as u8).collect();
-                let mut packet = [&text[..], &[0; 16]].concat();
+                let mut packet = [&text[..], &[0; TAG]].concat();
                 let mut expected = packet.clone();
                 ours.seal(&nonce, aad, &mut packet).unwrap();
                 ours.long.seal(&nonce, aad, &mut expected).unwrap();
@@ -135,15 +217,16 @@ mod tests {
         }
     }
 
-    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn compare_both_sizes(wide: bool) {
-        // SAFETY: the callers asked for all features.
-        let short = unsafe { Gcm::<10>::new(&[0x42; 16]) };
-        compare(&Key { short, long: ring::AES_128_GCM.key(&[0x42; 16]).unwrap(), wide });
+    /// Every length of key, and every length of tag with one of them.
+    fn compare_all(wide: bool) {
+        use crate::rustcrypto::{AES_128_GCM_8, AES_128_GCM_12, AES_192_GCM_16};
         let key: Vec<u8> = (0..32_u8).map(|index| index.wrapping_mul(11)).collect();
-        // SAFETY: as above.
-        let short = unsafe { Gcm::<14>::new(&key) };
-        compare(&Key { short, long: ring::AES_256_GCM.key(&key).unwrap(), wide });
+        let long = |aead: &dyn Aead| aead.key(&key[..aead.algorithm().key_len()]).unwrap();
+        compare(&Key::<10, 16> { wide, ..Key::new(&key[..16], long(&ring::AES_128_GCM)) });
+        compare(&Key::<14, 16> { wide, ..Key::new(&key, long(&ring::AES_256_GCM)) });
+        compare(&Key::<12, 16> { wide, ..Key::new(&key[..24], long(&AES_192_GCM_16)) });
+        compare(&Key::<10, 12> { wide, ..Key::new(&key[..16], long(&AES_128_GCM_12)) });
+        compare(&Key::<10, 8> { wide, ..Key::new(&key[..16], long(&AES_128_GCM_8)) });
     }
 
     #[test]
@@ -151,7 +234,7 @@ mod tests {
         if !narrow::get() {
             return std::println!("SKIP: needs a processor with AES-NI, PCLMULQDQ and AVX");
         }
-        compare_both_sizes(false);
+        compare_all(false);
     }
 
     #[test]
@@ -159,7 +242,7 @@ mod tests {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with VAES and VPCLMULQDQ");
         }
-        compare_both_sizes(true);
+        compare_all(true);
     }
 
     #[test]

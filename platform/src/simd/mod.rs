@@ -18,7 +18,7 @@ use crate::aead::AeadAlgorithm;
 use crate::cipher_mac::CipherMac;
 use crate::ring;
 #[cfg(target_arch = "x86_64")]
-use crate::rustcrypto::{AES_128_CBC, AES_192_CBC, AES_256_CBC, all_aeads};
+use crate::rustcrypto::{self, AES_128_CBC, AES_192_CBC, AES_256_CBC, all_aeads};
 
 #[cfg(target_arch = "x86_64")]
 mod cbc_hmac;
@@ -56,12 +56,27 @@ const CIPHER_MACS: &[&dyn CipherMac] = &[
 const CIPHER_MACS: &[&dyn CipherMac] = &[];
 
 #[cfg(target_arch = "x86_64")]
-static AES_128_GCM: gcm::AesGcm = gcm::AesGcm(AeadAlgorithm::Aes128Gcm16, &ring::AES_128_GCM);
-#[cfg(target_arch = "x86_64")]
-static AES_256_GCM: gcm::AesGcm = gcm::AesGcm(AeadAlgorithm::Aes256Gcm16, &ring::AES_256_GCM);
-
-#[cfg(target_arch = "x86_64")]
-const AEADS: &[&dyn Aead] = &all_aeads([&AES_128_GCM, &AES_256_GCM, &ring::CHACHA20_POLY1305]);
+const AEADS: &[&dyn Aead] = {
+    use AeadAlgorithm::*;
+    use gcm::{AesGcm, AesGmac};
+    const GCM: [&dyn Aead; 9] = [
+        &AesGcm(Aes128Gcm16, &ring::AES_128_GCM),
+        &AesGcm(Aes192Gcm16, &rustcrypto::AES_192_GCM_16),
+        &AesGcm(Aes256Gcm16, &ring::AES_256_GCM),
+        &AesGcm(Aes128Gcm12, &rustcrypto::AES_128_GCM_12),
+        &AesGcm(Aes192Gcm12, &rustcrypto::AES_192_GCM_12),
+        &AesGcm(Aes256Gcm12, &rustcrypto::AES_256_GCM_12),
+        &AesGcm(Aes128Gcm8, &rustcrypto::AES_128_GCM_8),
+        &AesGcm(Aes192Gcm8, &rustcrypto::AES_192_GCM_8),
+        &AesGcm(Aes256Gcm8, &rustcrypto::AES_256_GCM_8),
+    ];
+    const GMAC: [&dyn Aead; 3] = [
+        &AesGmac(Aes128Gmac, &rustcrypto::AES_128_GMAC),
+        &AesGmac(Aes192Gmac, &rustcrypto::AES_192_GMAC),
+        &AesGmac(Aes256Gmac, &rustcrypto::AES_256_GMAC),
+    ];
+    &all_aeads(GCM, GMAC, &ring::CHACHA20_POLY1305)
+};
 
 #[cfg(not(target_arch = "x86_64"))]
 const AEADS: &[&dyn Aead] = ring::PROVIDER.aeads;

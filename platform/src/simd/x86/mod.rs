@@ -9,17 +9,19 @@ use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_and_si128, _mm_clmulepi64_si128, _mm_cvtsi128_si64,
     _mm_extract_epi64, _mm_or_si128, _mm_set_epi8, _mm_set_epi32, _mm_set_epi64x,
     _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128,
-    _mm_srai_epi32, _mm_srli_epi64, _mm_testz_si128, _mm_xor_si128,
+    _mm_srai_epi32, _mm_srli_epi64, _mm_xor_si128,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 mod aes;
 mod cbc_hmac;
+mod gmac;
 mod sha256;
 mod wide;
 
 pub(super) use cbc_hmac::CbcHmac;
+pub(super) use gmac::MAX_GMAC_AAD;
 
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 use aes::Schedule;
@@ -91,22 +93,18 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         gcm
     }
 
-    /// Encrypts `text` in place and returns the tag. `aad` has at most [`MAX_AAD`] bytes.
+    /// Encrypts `text` in place and returns the tag, as a little-endian number. `aad` has at most
+    /// [`MAX_AAD`] bytes.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
-        store(self.run::<true>(nonce, aad, text))
+    pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
+        to_bits(self.run::<true>(nonce, aad, text))
     }
 
-    /// Decrypts `text` in place and says whether `tag` fits; `text` is of no use if not.
+    /// Decrypts `text` in place and returns the tag that it must have had; `text` is of no use if it
+    /// had another.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    pub(super) fn open(
-        &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
-        text: &mut [u8],
-        tag: &[u8; 16],
-    ) -> bool {
-        equal(self.run::<false>(nonce, aad, text), load(tag))
+    pub(super) fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
+        to_bits(self.run::<false>(nonce, aad, text))
     }
 
     /// Encrypts or decrypts, and returns the tag of the ciphertext.
@@ -242,14 +240,6 @@ impl Product {
 #[target_feature(enable = "avx")]
 fn modulus() -> __m128i {
     _mm_set_epi64x(0xc200_0000_0000_0000_u64 as i64, 1)
-}
-
-/// Compares in constant time.
-#[inline]
-#[target_feature(enable = "sse4.1,avx")]
-fn equal(a: __m128i, b: __m128i) -> bool {
-    let difference = _mm_xor_si128(a, b);
-    _mm_testz_si128(difference, difference) == 1
 }
 
 /// Exchanges the halves.

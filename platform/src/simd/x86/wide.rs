@@ -9,7 +9,9 @@ use core::arch::x86_64::{
     _mm256_zextsi128_si256,
 };
 
-use super::{BLOCK, Gcm, Packet, Product, counters, load, reverse, store, xor_block, xor_partial};
+use super::{
+    BLOCK, Gcm, Packet, Product, counters, load, reverse, store, to_bits, xor_block, xor_partial,
+};
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 
 /// Blocks in a pass.
@@ -26,8 +28,8 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         nonce: &[u8; NONCE_LEN],
         aad: &[u8],
         text: &mut [u8],
-    ) -> [u8; 16] {
-        store(self.run_wide::<true>(&Packet::new(nonce, aad, text), text))
+    ) -> u128 {
+        to_bits(self.run_wide::<true>(&Packet::new(nonce, aad, text), text))
     }
 
     /// As [`Gcm::open`].
@@ -37,10 +39,8 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         nonce: &[u8; NONCE_LEN],
         aad: &[u8],
         text: &mut [u8],
-        tag: &[u8; 16],
-    ) -> bool {
-        let computed = self.run_wide::<false>(&Packet::new(nonce, aad, text), text);
-        super::equal(computed, load(tag))
+    ) -> u128 {
+        to_bits(self.run_wide::<false>(&Packet::new(nonce, aad, text), text))
     }
 
     /// Encrypts or decrypts, and returns the tag of the ciphertext.
