@@ -8,6 +8,7 @@ use adit_platform::UnixTime;
 
 use crate::der::DerError;
 use crate::info::CertificateInfo;
+use crate::remembered::Fingerprint;
 
 /// Why a peer's certificate is not believed.
 ///
@@ -164,6 +165,17 @@ pub enum Reason {
         /// When the key is thought to have become invalid, if the CA says so (section 5.3.2).
         invalid_since: Option<UnixTime>,
     },
+    /// No anchor vouches for the peer, and its key is not the one that was
+    /// [remembered](crate::Query::remembered).
+    KeyChanged {
+        /// SHA-256 of the `SubjectPublicKeyInfo` that it had.
+        remembered: Fingerprint,
+        /// SHA-256 of the one that it has now.
+        presented: Fingerprint,
+    },
+    /// The certificate is the one that such a device has from its factory; see
+    /// [`FactoryRule`](crate::FactoryRule).
+    FactoryCertificate,
     /// Revocation has to be checked and cannot be: no valid CRL or OCSP response covers the certificate.
     RevocationUnknown,
     /// A limit of [`Budget`](crate::Budget) was reached.
@@ -175,7 +187,10 @@ impl Reason {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Malformed(_) => ErrorClass::Malformed,
-            Self::NoCertificate | Self::BadSignature | Self::Revoked { .. } => ErrorClass::Peer,
+            Self::NoCertificate
+            | Self::BadSignature
+            | Self::Revoked { .. }
+            | Self::KeyChanged { .. } => ErrorClass::Peer,
             Self::NotACa
             | Self::PathTooLong
             | Self::MayNotSignCertificates
@@ -197,6 +212,7 @@ impl Reason {
             | Self::AnchorNotForPurpose
             | Self::NoAcceptablePolicy
             | Self::WrongName
+            | Self::FactoryCertificate
             | Self::RevocationUnknown => ErrorClass::Policy,
         }
     }
@@ -206,6 +222,7 @@ impl Reason {
     pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::BudgetExceeded(_) => 100,
+            Self::KeyChanged { .. } | Self::FactoryCertificate => 95,
             Self::Revoked { .. } => 90,
             Self::RevocationUnknown => 80,
             Self::WrongName => 75,
@@ -251,6 +268,10 @@ impl fmt::Display for Reason {
                 let since = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
                 return write!(f, "revoked on {} ({reason})", crate::info::Date(since));
             }
+            Self::KeyChanged { remembered, presented } => {
+                return write!(f, "the key has changed from {remembered} to {presented} (SHA-256)");
+            }
+            Self::FactoryCertificate => "a device's factory certificate",
             Self::BudgetExceeded(limit) => return write!(f, "gave up: {limit}"),
             Self::NoCertificate => "no certificate presented",
             Self::NoTrustAnchor => "no trust anchor configured",

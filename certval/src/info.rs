@@ -16,7 +16,7 @@ use crate::oid;
 ///
 /// ```
 /// # fn show(info: &adit_certval::CertificateInfo) {
-/// println!("{info}");          // subject, issuer, names, validity, fingerprint, one per line
+/// println!("{info}");          // subject, issuer, names, validity, fingerprints, one per line
 /// # }
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +40,9 @@ pub struct CertificateInfo {
     pub sha256: Option<[u8; 32]>,
     /// SHA-1 over the certificate in DER, which older devices show; `None` if the provider has no SHA-1.
     pub sha1: Option<[u8; 20]>,
+    /// SHA-256 over the `SubjectPublicKeyInfo` in DER, which is what [remembered peers](crate::KnownPeers) go by;
+    /// `None` if the provider has no SHA-256.
+    pub key_sha256: Option<[u8; 32]>,
     /// Issuer and subject are the same.
     pub self_issued: bool,
 }
@@ -51,10 +54,12 @@ impl CertificateInfo {
     }
 
     pub(crate) fn read(certificate: &Certificate<'_>, hashes: &[&dyn Hash]) -> Self {
-        let digest = |algorithm| {
+        let digest_of = |bytes: &[u8], algorithm| {
             let hash = hashes.iter().find(|hash| hash.algorithm() == algorithm)?;
-            Some(hash.hash(&[certificate.as_der()]))
+            Some(hash.hash(&[bytes]))
         };
+        let digest = |algorithm| digest_of(certificate.as_der(), algorithm);
+        let key = digest_of(certificate.subject_public_key_info(), HashAlgorithm::Sha256);
         Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
@@ -65,6 +70,7 @@ impl CertificateInfo {
             not_after: certificate.not_after,
             sha256: digest(HashAlgorithm::Sha256).and_then(|d| (*d).try_into().ok()),
             sha1: digest(HashAlgorithm::Sha1).and_then(|d| (*d).try_into().ok()),
+            key_sha256: key.and_then(|d| (*d).try_into().ok()),
             self_issued: certificate.is_self_issued(),
         }
     }
@@ -86,10 +92,12 @@ impl fmt::Display for CertificateInfo {
         writeln!(f, "issuer:      {}", self.issuer)?;
         writeln!(f, "alt names:   {}", self.alt_names.join(", "))?;
         write!(f, "valid:       {} to {}", Date(self.not_before), Date(self.not_after))?;
-        match self.sha256_hex() {
-            Some(digest) => write!(f, "\nfingerprint: SHA-256 {digest}"),
-            None => Ok(()),
+        for (name, digest) in [("SHA-256", self.sha256_hex()), ("SHA-1", self.sha1_hex())] {
+            if let Some(digest) = digest {
+                write!(f, "\nfingerprint: {name} {digest}")?;
+            }
         }
+        Ok(())
     }
 }
 

@@ -50,6 +50,7 @@
 //! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
 //! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
 //! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
+//! | `remembered` | peers that no anchor vouches for |
 //! | `ocsp`, `ocsp_request`, `responder`, `responses` | RFC 6960 |
 //! | `fetch`, `schedule` | what to fetch from where, and when |
 //! | `request`, `pkcs10`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
@@ -87,6 +88,7 @@ mod pem;
 mod pkcs10;
 mod policy;
 mod purpose;
+mod remembered;
 mod request;
 mod responder;
 mod responses;
@@ -114,6 +116,9 @@ pub use ocsp_request::OcspRequest;
 pub use pem::{PemBlock, PemError};
 pub use pkcs10::{CertificateRequest, Difference};
 pub use purpose::Purpose;
+pub use remembered::{
+    FactoryRule, Fingerprint, KnownPeers, KnownPeersError, Recognition, RememberedPeer,
+};
 pub use request::{CertificateTemplate, RequestError, ToBeSigned};
 pub use schedule::{
     FetchError, FetchPoint, Location, PointId, Refresh, RefreshError, RevocationSchedule,

@@ -439,7 +439,7 @@ fn read_nonce(value: Field<'_>) -> Result<&[u8], DerError> {
     reader.finish()?;
     match nonce.bytes.len() {
         1..=MAX_NONCE => Ok(nonce.bytes),
-        _ => Err(nonce.error(DerErrorKind::Value)),
+        _ => Err(value.error(DerErrorKind::Value)),
     }
 }
 

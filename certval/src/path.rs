@@ -8,16 +8,18 @@ use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 
 use crate::algorithm;
+use crate::anchor::TrustAnchor;
 use crate::budget::Meter;
 use crate::certificate::{Certificate, Spki};
 use crate::distribution;
 use crate::error::{CertificateRef, Error, Limit, Reason};
 use crate::ocsp::OcspResponse;
+use crate::remembered::{Fingerprint, Recognition};
 use crate::responder::Signer;
 use crate::revocation::{self, Checked};
 use crate::store::CrlStore;
 use crate::validate::{self, Goal};
-use crate::verifier::{CertificateFetch, Outcome, Query, VerifiedPath, Verifier};
+use crate::verifier::{CertificateFetch, Outcome, Query, VerifiedPath, Verifier, Warning};
 
 /// One certificate of a path and where it came from.
 #[derive(Clone, Debug)]
@@ -88,13 +90,46 @@ impl<'a> Search<'a> {
     }
 
     /// Finds a path for the peer's certificate and judges it.
-    pub(crate) fn run(&mut self) -> Result<Outcome, Error> {
-        if self.verifier.anchors.is_empty() {
-            return Err(Error::general(Reason::NoTrustAnchor));
-        }
+    pub(crate) fn run(&self) -> Result<Outcome, Error> {
         let leaf = self.presented[0].clone();
+        let (verifier, at_leaf) = (self.verifier, |reason| Error::new(leaf.reference, reason));
+        if verifier.factory.as_ref().is_some_and(|it| it.matches(verifier, &leaf.certificate)) {
+            return Err(at_leaf(Reason::FactoryCertificate));
+        }
         if let Some(path) = self.pinned(&leaf)? {
             return Ok(Outcome::Accepted(path));
+        }
+        let found = self.vouched(leaf.clone());
+        let Some(remembered) = self.query.remembered else { return found };
+        let nobody_vouches = match &found {
+            Ok(outcome) => matches!(outcome, Outcome::NeedsCertificates(_)),
+            Err(error) => matches!(error.reason, Reason::UnknownIssuer | Reason::NoTrustAnchor),
+        };
+        match (remembered.recognize(&leaf.certificate, &verifier.provider), found) {
+            (Recognition::Known { .. }, _) if nobody_vouches => {
+                // Whoever believed it decided that this key is that peer's, whatever the certificate calls it.
+                validate::check_by_itself(self, &leaf.certificate, None).map_err(at_leaf)?;
+                let path = core::slice::from_ref(&leaf);
+                Ok(Outcome::Accepted(self.accept(path, None, Vec::new(), Vec::new())))
+            }
+            (Recognition::Changed { remembered, presented, .. }, Err(_)) if nobody_vouches => {
+                Err(at_leaf(Reason::KeyChanged { remembered, presented }))
+            }
+            (
+                Recognition::Changed { remembered, presented, .. },
+                Ok(Outcome::Accepted(mut path)),
+            ) => {
+                path.warnings.push(Warning::KeyChanged { remembered, presented });
+                Ok(Outcome::Accepted(path))
+            }
+            (_, found) => found,
+        }
+    }
+
+    /// Finds a path to an anchor.
+    fn vouched(&self, leaf: Link<'a>) -> Result<Outcome, Error> {
+        if self.verifier.anchors.is_empty() {
+            return Err(Error::general(Reason::NoTrustAnchor));
         }
         let goal = Goal::Peer;
         let mut found = None;
@@ -106,7 +141,7 @@ impl<'a> Search<'a> {
             };
             match revocation::check_path(self, path, anchor) {
                 Ok(Checked::Done(warnings)) => {
-                    found = Some(self.accept(path, anchor, policies, warnings));
+                    found = Some(self.accept(path, Some(anchor), policies, warnings));
                     Ok(true)
                 }
                 Ok(Checked::Needs(fetches)) => {
@@ -135,14 +170,20 @@ impl<'a> Search<'a> {
 
     /// The peer's certificate itself, if it was pinned.
     fn pinned(&self, leaf: &Link<'a>) -> Result<Option<VerifiedPath>, Error> {
-        let der = leaf.certificate.as_der();
-        let pin = self
-            .verifier
-            .anchors
-            .iter()
-            .position(|anchor| anchor.pinned && anchor.certificate_der() == Some(der));
-        let Some(index) = pin else { return Ok(None) };
-        validate::check_pinned(self, &leaf.certificate, &self.verifier.anchors[index])
+        let (verifier, certificate) = (self.verifier, &leaf.certificate);
+        let der = certificate.as_der();
+        let is_it = |anchor: &TrustAnchor| anchor.pinned && anchor.certificate_der() == Some(der);
+        let index = verifier.anchors.iter().position(is_it);
+        let by_fingerprint = || {
+            let found = Fingerprint::of_certificate(certificate, &verifier.provider);
+            found.is_some_and(|found| verifier.fingerprints.contains(&found))
+        };
+        if index.is_none() && (verifier.fingerprints.is_empty() || !by_fingerprint()) {
+            return Ok(None);
+        }
+        let anchor = index.and_then(|index| verifier.anchors.get(index));
+        validate::check_by_itself(self, certificate, anchor)
+            .and_then(|()| validate::check_identity(self, certificate))
             .map_err(|reason| Error::new(leaf.reference, reason))?;
         let path = core::slice::from_ref(leaf);
         Ok(Some(self.accept(path, index, Vec::new(), Vec::new())))
@@ -304,15 +345,15 @@ impl<'a> Search<'a> {
     fn accept(
         &self,
         path: &[Link<'a>],
-        anchor: usize,
+        anchor: Option<usize>,
         policies: Vec<Vec<u8>>,
-        warnings: Vec<crate::verifier::Warning>,
+        warnings: Vec<Warning>,
     ) -> VerifiedPath {
         let references = path.iter().map(|link| link.reference);
         VerifiedPath {
             hashes: self.verifier.provider.hashes,
             certificates: path.iter().map(|link| link.certificate.as_der().to_vec()).collect(),
-            path: references.chain([CertificateRef::Anchor(anchor)]).collect(),
+            path: references.chain(anchor.map(CertificateRef::Anchor)).collect(),
             policies,
             warnings,
         }

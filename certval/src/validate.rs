@@ -106,13 +106,13 @@ fn check_anchor_purpose(anchor: &TrustAnchor, purpose: Purpose) -> Result<(), Re
     if allowed { Ok(()) } else { Err(Reason::AnchorNotForPurpose) }
 }
 
-/// What is left to check of a certificate that is believed by itself.
-pub(crate) fn check_pinned(
+/// What is left to check of a certificate that is believed by itself, besides its name.
+pub(crate) fn check_by_itself(
     search: &Search<'_>,
     certificate: &Certificate<'_>,
-    anchor: &TrustAnchor,
+    anchor: Option<&TrustAnchor>,
 ) -> Result<(), Reason> {
-    check_anchor_purpose(anchor, search.query.purpose)?;
+    anchor.map_or(Ok(()), |anchor| check_anchor_purpose(anchor, search.query.purpose))?;
     check_validity(certificate, now(search))?;
     search.query.purpose.check_extended(certificate.extensions.extended_key_usage)?;
     check_critical(certificate)?;
@@ -131,11 +131,18 @@ fn check_critical(certificate: &Certificate<'_>) -> Result<(), Reason> {
     }
 }
 
-/// What the query demands of the peer's certificate besides its purpose.
+/// What the query demands of the peer's certificate besides its purpose and its name.
 fn check_peer(search: &Search<'_>, certificate: &Certificate<'_>) -> Result<(), Reason> {
     let usage = certificate.extensions.key_usage().map_err(Reason::Malformed)?;
     algorithm::check_key(search.verifier.algorithms, certificate.spki)?;
-    search.query.purpose.check_key_usage(usage)?;
+    search.query.purpose.check_key_usage(usage)
+}
+
+/// Whether the peer's certificate bears the name that the query wants.
+pub(crate) fn check_identity(
+    search: &Search<'_>,
+    certificate: &Certificate<'_>,
+) -> Result<(), Reason> {
     match search.query.identity {
         Some(identity) => identity.check(certificate),
         None => Ok(()),
@@ -312,7 +319,10 @@ fn wrap_up(
     let policies = policies.into_iter().map(<[u8]>::to_vec).collect();
 
     match goal {
-        Goal::Peer => check_peer(search, certificate)?,
+        Goal::Peer => {
+            check_peer(search, certificate)?;
+            check_identity(search, certificate)?;
+        }
         Goal::CrlIssuer => {
             let usage = extensions.key_usage().map_err(Reason::Malformed)?;
             if usage.is_some_and(|usage| !usage.has_any(KeyUsage::CRL_SIGN)) {

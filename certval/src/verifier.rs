@@ -1,7 +1,7 @@
 //! The question and its answer: [`Verifier`], [`Query`], [`Outcome`].
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,6 +20,7 @@ use crate::identity::Identity;
 use crate::info::CertificateInfo;
 use crate::path::Search;
 use crate::purpose::Purpose;
+use crate::remembered::{FactoryRule, Fingerprint, RememberedPeer};
 use crate::store::CrlStore;
 
 /// Decides whether a peer's certificate may be believed.
@@ -56,7 +57,11 @@ pub struct Verifier {
     pub(crate) intermediates_by_subject: BTreeMap<Vec<u8>, Vec<usize>>,
     /// Algorithms that the host brought.
     pub(crate) plugged: Vec<&'static dyn SignatureAlgorithm>,
-    /// Which algorithms may sign certificates and CRLs.
+    /// Certificates that are believed by themselves.
+    pub(crate) fingerprints: BTreeSet<Fingerprint>,
+    /// How to recognize the certificates that devices have from their factory, which are never believed.
+    pub factory: Option<FactoryRule>,
+    /// Which algorithms may sign certificates, CRLs and OCSP responses.
     pub algorithms: AlgorithmPolicy,
 }
 
@@ -70,6 +75,8 @@ impl Verifier {
             intermediates: Vec::new(),
             intermediates_by_subject: BTreeMap::new(),
             plugged: Vec::new(),
+            fingerprints: BTreeSet::new(),
+            factory: None,
             algorithms: AlgorithmPolicy::default(),
         }
     }
@@ -91,6 +98,12 @@ impl Verifier {
         self.intermediates_by_subject.entry(canonical).or_default().push(self.intermediates.len());
         self.intermediates.push(der);
         Ok(())
+    }
+
+    /// Believes a peer that presents the certificate of this fingerprint (SHA-256 over its DER) from now on, as
+    /// one that was [pinned](TrustAnchor::pinned): validity, purpose and identity are checked, revocation is not.
+    pub fn accept_fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.fingerprints.insert(fingerprint);
     }
 
     /// Verifies signatures of one more algorithm from now on. It is asked for what the provider does not know;
@@ -120,7 +133,7 @@ impl Verifier {
         let leaf = Certificate::from_der(leaf_der)
             .map_err(|error| Error::new(CertificateRef::Presented(0), Reason::Malformed(error)))?;
         let meter = Meter::new(&query.budget);
-        let mut search = Search::new(self, query, store, &meter, leaf);
+        let search = Search::new(self, query, store, &meter, leaf);
         search.run().map_err(|mut error| {
             if let (Some(certificate), Reason::Malformed(malformed)) =
                 (error.certificate, &mut error.reason)
@@ -155,6 +168,10 @@ pub struct Query<'a> {
     pub time: UnixTime,
     /// Who the peer's certificate must say that it is; `None` leaves that to the caller.
     pub identity: Option<Identity<'a>>,
+    /// What is [remembered](crate::KnownPeers) of the peer. Where no anchor vouches for it, its certificate is
+    /// believed if it has the remembered key, whatever it calls itself; if it has another,
+    /// [`Reason::KeyChanged`] says so. Where one does, a change is a [`Warning`].
+    pub remembered: Option<RememberedPeer<'a>>,
     /// What the certificate is to be used for.
     pub purpose: Purpose,
     /// Whether the host can still fetch what is missing. If not, what cannot be checked is decided by the
@@ -175,6 +192,7 @@ impl<'a> Query<'a> {
             stapled: &[],
             time,
             identity: None,
+            remembered: None,
             purpose: Purpose::default(),
             may_fetch: true,
             policies: PolicyInputs::default(),
@@ -238,6 +256,13 @@ pub struct VerifiedPath {
 pub enum Warning {
     /// The revocation status of this certificate could not be established, and policy let it pass.
     RevocationUnknown(CertificateRef),
+    /// An anchor vouches for the peer, but its key is not the one that was [remembered](Query::remembered).
+    KeyChanged {
+        /// SHA-256 of the `SubjectPublicKeyInfo` that it had.
+        remembered: Fingerprint,
+        /// SHA-256 of the one that it has now.
+        presented: Fingerprint,
+    },
 }
 
 impl core::fmt::Display for Warning {
@@ -245,6 +270,9 @@ impl core::fmt::Display for Warning {
         match self {
             Self::RevocationUnknown(certificate) => {
                 write!(f, "{certificate}: revocation status could not be checked")
+            }
+            Self::KeyChanged { remembered, presented } => {
+                write!(f, "peer certificate: new key {presented}, was {remembered} (SHA-256)")
             }
         }
     }
@@ -273,16 +301,18 @@ impl VerifiedPath {
         self.certificates.iter().map(Vec::as_slice)
     }
 
-    /// Where each certificate of the path came from, the peer's first, the trust anchor last.
+    /// Where each certificate of the path came from, the peer's first, the trust anchor last; of a peer that was
+    /// believed by its fingerprint or because it was remembered, only its own.
     pub fn references(&self) -> &[CertificateRef] {
         &self.path
     }
 
-    /// The index of the trust anchor that vouches.
-    pub fn anchor(&self) -> usize {
+    /// The index of the trust anchor that vouches; `None` if the peer was believed by its fingerprint or because
+    /// it was remembered.
+    pub fn anchor(&self) -> Option<usize> {
         match self.path.last() {
-            Some(&CertificateRef::Anchor(index)) => index,
-            _ => 0,
+            Some(&CertificateRef::Anchor(index)) => Some(index),
+            _ => None,
         }
     }
 
