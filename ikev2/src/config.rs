@@ -39,6 +39,10 @@ pub struct EndpointConfig {
     /// SHA-1 hashes of the SubjectPublicKeyInfo of the CAs that we accept, sent as CERTREQ to everybody who
     /// starts an IKE SA with us (RFC 7296 section 3.7).
     pub authorities: Vec<[u8; 20]>,
+    /// Whether everybody who starts an IKE SA with us is asked for an OCSP response about its certificate (RFC
+    /// 4806), and the SHA-1 hashes of the SubjectPublicKeyInfo of the responders that we trust besides the CAs
+    /// and those whom they authorize; usually none. Default: `None`, nobody is asked.
+    pub ocsp_responders: Option<Vec<[u8; 20]>>,
     /// The local port without the non-ESP marker. Default: 500.
     pub ike_port: u16,
     /// The local port on which IKE messages carry the non-ESP marker and share the socket with ESP
@@ -85,6 +89,7 @@ impl Default for EndpointConfig {
             responder: false,
             proposals: IkeProposal::defaults(),
             authorities: Vec::new(),
+            ocsp_responders: None,
             ike_port: 500,
             nat_t_port: 4500,
             shard: Shard::default(),
@@ -186,6 +191,12 @@ pub struct PeerConfig {
     /// SHA-1 hashes of the SubjectPublicKeyInfo of the CAs that we accept, which an initiator sends as
     /// CERTREQ (RFC 7296 section 3.7). A responder sends [`EndpointConfig::authorities`].
     pub authorities: Vec<[u8; 20]>,
+    /// Whether an initiator asks for an OCSP response about the peer's certificate (RFC 4806), and which
+    /// responders it trusts, as in [`EndpointConfig::ocsp_responders`]. Default: `None`, it does not ask.
+    pub ocsp_responders: Option<Vec<[u8; 20]>>,
+    /// The OCSP response in DER about our own certificate, sent along with it to a peer that asks for one (RFC
+    /// 4806 section 4.2). It should be fresh when the handshake takes place. Default: none.
+    pub ocsp_response: Option<Arc<[u8]>>,
     /// The proposals for the IKE SA, the preferred one first. The first key exchange method is the one
     /// that an initiator starts with.
     pub proposals: Vec<IkeProposal>,
@@ -223,6 +234,8 @@ impl PeerConfig {
             remote_auth,
             signature_schemes: default_schemes(),
             authorities: Vec::new(),
+            ocsp_responders: None,
+            ocsp_response: None,
             proposals: IkeProposal::defaults(),
             request: None,
             child: None,

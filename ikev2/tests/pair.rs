@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use adit_ikev2::negotiate::{ConfigurationReply, ConfigurationRequest, IkeProposal};
-use adit_ikev2::wire::{ExchangeType, Header, NotifyType, TrafficSelector};
+use adit_ikev2::wire::{CertEncoding, ExchangeType, Header, NotifyType, TrafficSelector};
 use adit_ikev2::{
     Acceptance, AuthError, ChildConfig, ChildRefusal, CloseReason, Denied, EndpointConfig, Error,
     Incompatible, Lifetime, Limits, LocalAuth, RemoteAuth, TimedOut,
@@ -442,6 +442,55 @@ fn long_certificates_travel_in_fragments() {
             }
         }
     }
+}
+
+//= RFC 4806 section 4.2
+#[test]
+fn an_ocsp_response_goes_along_with_the_certificate_where_it_is_wanted() {
+    let mut rng = SeededRng::new(4806);
+    let key = Key::p256(&mut rng);
+    let hashes = vec![[1; 20], [2; 20]];
+    for (client_asks, gateway_asks, has_response) in [
+        (None, None, true),
+        (Some(vec![]), None, true),
+        (None, Some(hashes.clone()), true),
+        (Some(hashes.clone()), Some(vec![]), true),
+        (Some(hashes), Some(vec![]), false),
+    ] {
+        let mut setup = Setup::certificates(providers()[0], &key, &key);
+        let response = |text: &str| has_response.then(|| text.as_bytes().into());
+        setup.client_peer.ocsp_response = response("about the client");
+        setup.gateway_peer.ocsp_response = response("about the gateway");
+        setup.client_peer.ocsp_responders = client_asks.clone();
+        setup.gateway.ocsp_responders = gateway_asks.clone();
+        let pair = setup.connect(secs(5));
+        pair.assert_up();
+        let told = |asked: bool, text: &str| match asked && has_response {
+            true => vec![(CertEncoding::OCSP_CONTENT, text.as_bytes().to_vec())],
+            false => vec![],
+        };
+        assert_eq!(pair.hosts[0].evidence, told(client_asks.is_some(), "about the gateway"));
+        assert_eq!(pair.hosts[1].evidence, told(gateway_asks.is_some(), "about the client"));
+    }
+}
+
+//= RFC 4806 section 5.2
+#[test]
+fn a_gateway_of_eap_clients_sends_its_ocsp_response_too() {
+    let mut rng = SeededRng::new(4806);
+    let key = Key::p256(&mut rng);
+    let certificates = Setup::certificates(providers()[0], &key, &key);
+    let mut setup = Setup::eap(providers()[0]);
+    setup.gateway_peer.local_auth = certificates.gateway_peer.local_auth;
+    setup.gateway_peer.ocsp_response = Some(b"about the gateway"[..].into());
+    setup.gateway_embedder.signing = certificates.gateway_embedder.signing;
+    setup.client_peer.remote_auth = RemoteAuth::Certificate;
+    setup.client_peer.ocsp_responders = Some(vec![]);
+    setup.client_embedder.peer_spki = Some(key.spki.clone());
+    let pair = setup.connect(secs(5));
+    pair.assert_up();
+    let expected = [(CertEncoding::OCSP_CONTENT, b"about the gateway".to_vec())];
+    assert_eq!(pair.hosts[0].evidence, expected);
 }
 
 #[test]

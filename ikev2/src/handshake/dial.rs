@@ -105,12 +105,13 @@ fn send_request(
 ) -> Result<State, Error> {
     let mut payloads = Payloads::default();
     payloads.push(Payload::IdInitiator(peer.local_id.to_payload()));
-    proof::push_certificates(&mut payloads, &peer.local_auth);
+    proof::push_certificates(&mut payloads, session, &peer);
     if peer.initial_contact {
         init::push_status(&mut payloads, NotifyType::INITIAL_CONTACT, [].into());
     }
     if peer.remote_auth == RemoteAuth::Certificate {
         proof::push_certificate_request(&mut payloads, &peer.authorities);
+        proof::push_ocsp_request(&mut payloads, peer.ocsp_responders.as_deref());
     }
     if let Some(id) = &peer.remote_id {
         payloads.push(Payload::IdResponder(id.to_payload()));

@@ -7,7 +7,7 @@ use adit_platform::rng::RngError;
 use adit_platform::signature::SignatureScheme;
 use adit_platform::{Rng, Secret};
 
-use super::{Context, Contribution, Session};
+use super::{Context, Contribution, Session, proof};
 use crate::channel::{Channel, Spis};
 use crate::endpoint::Shared;
 use crate::error::{Error, Resource};
@@ -146,6 +146,7 @@ impl Agreed {
             encapsulate: nat.any() || self.force_encapsulation,
             peer_hashes: hashes,
             childless_ok: payloads.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some(),
+            peer_wants_ocsp: proof::wants_ocsp(payloads),
             child_spi: None,
         })
     }

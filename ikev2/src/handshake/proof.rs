@@ -95,14 +95,36 @@ pub(super) fn verify(
     )
 }
 
-/// Adds our certificates, if we prove ourselves with one.
-pub(super) fn push_certificates(payloads: &mut Payloads<'_>, auth: &LocalAuth) {
-    if let LocalAuth::Certificate { chain, .. } = auth {
+/// Adds our certificates, if we prove ourselves with one, and the OCSP response about it if the peer wants that.
+pub(super) fn push_certificates(payloads: &mut Payloads<'_>, session: &Session, ours: &PeerConfig) {
+    if let LocalAuth::Certificate { chain, .. } = &ours.local_auth {
         for certificate in chain.iter() {
             let encoding = CertEncoding::X509_SIGNATURE;
             let data = certificate.clone().into();
             payloads.push(Payload::Certificate(Certificate { encoding, data }));
         }
+        if let Some(response) = ours.ocsp_response.as_ref().filter(|_| session.peer_wants_ocsp) {
+            //= RFC 4806 section 4.2: transmitted separate from any other CERT payload
+            let encoding = CertEncoding::OCSP_CONTENT;
+            let data = response.to_vec().into();
+            payloads.push(Payload::Certificate(Certificate { encoding, data }));
+        }
+    }
+}
+
+/// Whether the peer asks for an OCSP response. Which responders it trusts is for our host to know beforehand: it
+/// has the one response or none.
+pub(super) fn wants_ocsp(payloads: &Payloads<'_>) -> bool {
+    payloads.certificate_requests().any(|request| request.encoding == CertEncoding::OCSP_CONTENT)
+}
+
+/// Adds a CERTREQ for an OCSP response, if one is wanted. It names responders or none.
+pub(super) fn push_ocsp_request(payloads: &mut Payloads<'_>, responders: Option<&[[u8; 20]]>) {
+    if let Some(responders) = responders {
+        //= RFC 4806 section 4.1: transmitted separate from any other CERTREQ payloads
+        let encoding = CertEncoding::OCSP_CONTENT;
+        let authorities = responders.concat().into();
+        payloads.push(Payload::CertificateRequest(CertificateRequest { encoding, authorities }));
     }
 }
 

@@ -56,6 +56,8 @@ impl ExpectAcceptance {
             init::push_nat_detection(&mut payloads, cx.shared, spis, *cx.path, force)?;
         }
         proof::push_certificate_request(&mut payloads, &cx.shared.config.authorities);
+        let responders = cx.shared.config.ocsp_responders.as_deref();
+        proof::push_ocsp_request(&mut payloads, responders);
         if known(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED) {
             init::push_fragmentation(&mut payloads, cx.shared);
         }

@@ -121,6 +121,7 @@ impl ExpectSelection {
             return Err(Denied::ByAnswer { ask: "SelectPeer", reason }.into());
         }
         let payloads = serve.request.payloads()?;
+        session.peer_wants_ocsp = proof::wants_ocsp(&payloads);
         match (serve.peer.remote_auth, payloads.auth()) {
             (RemoteAuth::Eap, None) => {
                 drop(payloads);
@@ -187,7 +188,7 @@ impl Serve {
     ) -> Result<Next, Error> {
         let mut response = Payloads::default();
         response.push(Payload::IdResponder(self.peer.local_id.to_payload()).into_owned());
-        proof::push_certificates(&mut response, &self.peer.local_auth);
+        proof::push_certificates(&mut response, session, &self.peer);
         response.push(Payload::Authentication(auth));
         if self.peer.remote_auth == RemoteAuth::Eap {
             let eaper = Eaper { serve: self, rounds: 0 };

@@ -25,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) peer_hashes: Option<Vec<SignatureHash>>,
     /// The peer accepts an IKE SA without children: RFC 6023.
     pub(crate) childless_ok: bool,
+    /// The peer asked for an OCSP response about our certificate: RFC 4806.
+    pub(crate) peer_wants_ocsp: bool,
     /// The SPI that was set aside for the first child.
     pub(crate) child_spi: Option<u32>,
 }

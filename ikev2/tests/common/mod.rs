@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adit_ikev2::negotiate::ConfigurationReply;
+use adit_ikev2::wire::CertEncoding;
 use adit_ikev2::{
     Acceptance, Admission, Ask, ChildConfig, ChildId, ChildRefusal, ChildSa, CloseReason, Deny,
     Disposition, EapReply, Endpoint, EndpointConfig, Error, Event, Identity, Installed, LocalAuth,
@@ -110,6 +111,8 @@ pub struct Host {
     pub address: IpAddr,
     pub sas: BTreeMap<SaId, Record>,
     pub asked: Vec<&'static str>,
+    /// What the peer sent along with its certificates, the last time that they were to be verified.
+    pub evidence: Vec<(CertEncoding, Vec<u8>)>,
     pub dropped: Vec<Error>,
     pub key_log: Vec<String>,
     pub esp: u32,
@@ -137,6 +140,7 @@ impl Host {
             address: address.parse().unwrap(),
             sas: BTreeMap::new(),
             asked: Vec::new(),
+            evidence: Vec::new(),
             dropped: Vec::new(),
             key_log: Vec::new(),
             esp: 0,
@@ -257,8 +261,9 @@ impl Host {
             Ask::SharedSecret { ticket, .. } => {
                 answer!(ticket, Ok(Secret::copy_from(self.embedder.secret)))
             }
-            Ask::VerifyPeer { ticket, chain, .. } => {
+            Ask::VerifyPeer { ticket, chain, evidence, .. } => {
                 assert!(!chain.is_empty());
+                self.evidence = evidence;
                 let spki = self.embedder.peer_spki.clone();
                 answer!(
                     ticket,
