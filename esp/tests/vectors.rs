@@ -12,8 +12,8 @@ use hex_literal::hex;
 
 /// A case of draft-mcgrew-gcm-test-01, which RFC 4106's author published for it.
 ///
-/// Two of its cases are left out: one has a 192-bit key, which no suite here takes, and one the SPI 0,
-/// which is refused ([`spi_zero_is_refused`]).
+/// Two of its cases are elsewhere: that of GMAC in the suite `suites`, and one with the SPI 0, which is
+/// refused ([`spi_zero_is_refused`]).
 struct Gcm {
     name: &'static str,
     key: &'static [u8],
@@ -31,6 +31,7 @@ impl Gcm {
         let sequence = self.aad[4..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         let suite = Suite::Aead(match self.key.len() {
             16 => AeadAlgorithm::Aes128Gcm16,
+            24 => AeadAlgorithm::Aes192Gcm16,
             _ => AeadAlgorithm::Aes256Gcm16,
         });
         let mut config = SaConfig::new(Spi(spi), suite);
@@ -254,6 +255,19 @@ const GCM: &[Gcm] = &[
             "51330d0eec416642cfbb85a5b47e48a4ec3b9ba95d918bd1"
         ),
         icv: hex!("83b70d3aa8bc6ee4c309e9d85a41ad4a"),
+    },
+    Gcm {
+        name: "AES-192",
+        key: &hex!("feffe9928665731c6d6a8f9467308308feffe9928665731c"),
+        nonce: hex!("cafebabefacedbaddecaf888"),
+        aad: &hex!("0000a5f80000000a"),
+        plaintext: &hex!(
+            "45000028a4ad4000400678800a01038f0a010612802306b8cb712602dd6bb03e501016d075680001"
+        ),
+        ciphertext: &hex!(
+            "a5b1f8066029aea40e598b8122de02420938b3ab33f828e687b8858b5bfbdbd0315b27452144cc77"
+        ),
+        icv: hex!("95457b9652037f5318027b5b4cd7a636"),
     },
     Gcm {
         name: "AES-256",
