@@ -49,6 +49,8 @@ pub enum SetupError {
     /// Traffic flow confidentiality padding needs tunnel mode: only there does the inner packet say
     /// where it ends. RFC 4303 section 2.7.
     PaddingNeedsTunnel,
+    /// AGGFRAG payloads need tunnel mode: RFC 9347 section 2.1.
+    AggfragNeedsTunnel,
     /// Checksums are repaired in transport mode; in tunnel mode the inner packet comes as it was sent.
     RepairNeedsTransport,
     /// Extended sequence numbers need the replay window to find their high half: RFC 4303 section 3.3.3.
@@ -80,6 +82,7 @@ impl fmt::Display for SetupError {
             Self::PaddingNeedsTunnel => {
                 f.write_str("traffic flow confidentiality padding needs tunnel mode")
             }
+            Self::AggfragNeedsTunnel => f.write_str("AGGFRAG payloads need tunnel mode"),
             Self::RepairNeedsTransport => {
                 f.write_str("checksums are repaired in transport mode only")
             }

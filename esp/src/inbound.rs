@@ -48,10 +48,10 @@ pub(crate) struct Received {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Opened {
     /// Where in the ESP packet the payload lies. In tunnel mode that is one whole IP packet, padding
-    /// for traffic flow confidentiality removed; empty for a dummy packet.
+    /// for traffic flow confidentiality removed, or an AGGFRAG payload; empty for a dummy packet.
     pub payload: Range<usize>,
-    /// What the payload is: [`NextHeader::IPV4`] or [`NextHeader::IPV6`] in tunnel mode, the protocol
-    /// in transport mode, [`NextHeader::NONE`] for a dummy packet.
+    /// What the payload is: [`NextHeader::IPV4`], [`NextHeader::IPV6`] or [`NextHeader::AGGFRAG`] in tunnel
+    /// mode, the protocol in transport mode, [`NextHeader::NONE`] for a dummy packet.
     pub next_header: NextHeader,
     /// The packet's full sequence number.
     pub sequence: u64,
@@ -88,6 +88,7 @@ impl Inbound {
                 sizes: Sizes::of(config.suite),
                 protection: Protection::new(config.suite, keys, provider)?,
                 selectors: None,
+                aggfrag: false,
                 checksum_repair: None,
             },
             received: Received {
@@ -114,6 +115,19 @@ impl Inbound {
     pub fn with_selectors(mut self, selectors: Selectors) -> Self {
         self.opener.selectors = Some(selectors);
         self
+    }
+
+    /// Takes AGGFRAG payloads and nothing else, as was agreed by USE_AGGFRAG (RFC 9347 section 5.1): what is
+    /// opened goes to an [`iptfs::Receiver`](crate::iptfs::Receiver), which is to check the selectors.
+    ///
+    /// # Errors
+    /// In transport mode, which has no whole inner packets.
+    pub fn with_aggfrag(mut self) -> Result<Self, SetupError> {
+        if self.mode() != Mode::Tunnel {
+            return Err(SetupError::AggfragNeedsTunnel);
+        }
+        self.opener.aggfrag = true;
+        Ok(self)
     }
 
     /// Takes over an SA on which numbers up to `top` may have been received elsewhere (RFC 6311): all of

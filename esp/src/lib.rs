@@ -17,6 +17,7 @@
 //! | [`pmtu`], [`fragment`] | packets that are too long for the path |
 //! | [`encap`] | ESP and IKE on UDP port 4500, or in a TCP stream |
 //! | [`nat`] | checksums that a NAT has made wrong in transport mode |
+//! | [`iptfs`] | packets of one size at one rate, whatever is inside |
 //! | [`keylog`] | keys for Wireshark, for debugging |
 //!
 //! Features: `std` adds [`batch`]'s `SharedInbound`; `bytes` adds forms of seal and open that take the
@@ -39,6 +40,7 @@ pub mod fragment;
 mod icmp;
 pub mod inbound;
 pub mod ip;
+pub mod iptfs;
 pub mod keylog;
 pub mod lifetime;
 pub mod nat;

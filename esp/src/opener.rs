@@ -23,6 +23,8 @@ pub(crate) struct Opener {
     pub(crate) sizes: Sizes,
     pub(crate) protection: Protection,
     pub(crate) selectors: Option<Selectors>,
+    /// Tunnel mode with AGGFRAG payloads and nothing else.
+    pub(crate) aggfrag: bool,
     /// Transport mode behind a NAT: what is done about the checksums inside.
     pub(crate) checksum_repair: Option<ChecksumRepair>,
 }
@@ -118,6 +120,10 @@ impl Opener {
         let payload = match self.mode {
             //= RFC 4303 section 2.6: whatever a dummy packet holds is discarded.
             _ if next_header == NextHeader::NONE => payload.start..payload.start,
+            Mode::Tunnel if self.aggfrag => match next_header {
+                NextHeader::AGGFRAG => payload,
+                other => return Err(OpenError::UnexpectedNextHeader(other)),
+            },
             Mode::Tunnel => self.unwrap_inner(packet, payload, next_header)?,
             Mode::Transport => payload,
         };

@@ -105,6 +105,8 @@ impl NextHeader {
     pub const HIP: Self = Self(139);
     /// Shim6, RFC 5533.
     pub const SHIM6: Self = Self(140);
+    /// Aggregated and fragmented IP packets, RFC 9347.
+    pub const AGGFRAG: Self = Self(144);
 
     /// True for IPv6 extension headers, which stand in front of the protocol above IP: RFC 8200 section 4.
     pub(crate) const fn is_extension_header(self) -> bool {
@@ -141,6 +143,7 @@ impl NextHeader {
             Self::UDP_LITE => "UDP-Lite",
             Self::HIP => "HIP",
             Self::SHIM6 => "Shim6",
+            Self::AGGFRAG => "AGGFRAG",
             Self(_) => return None,
         })
     }
