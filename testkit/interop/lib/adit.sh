@@ -7,10 +7,10 @@ REFERENCE=${REFERENCE:-}
 adit_build() { # unless binaries are given
   [ -z "$REFERENCE" ] || return 0
   if [ "$ADIT_BIN" = "${CARGO_TARGET_DIR:-$ROOT/target}/release/examples" ]; then
-    (cd "$ROOT" && cargo build --release -p adit --example client --example gateway) >"$STATE/build.log" 2>&1 ||
+    (cd "$ROOT" && cargo build --release -p adit --example client --example gateway -p adit-testkit --example esp_peer) >"$STATE/build.log" 2>&1 ||
       { tail -20 "$STATE/build.log" >&2; die 'the examples do not build'; }
   fi
-  [ -x "$ADIT_BIN/client" ] && [ -x "$ADIT_BIN/gateway" ] || die "no examples in $ADIT_BIN"
+  [ -x "$ADIT_BIN/client" ] && [ -x "$ADIT_BIN/gateway" ] && [ -x "$ADIT_BIN/esp_peer" ] || die "no examples in $ADIT_BIN"
 }
 
 # CRLs for our end: the intermediate's from the distribution point that certificates name, over HTTP; the

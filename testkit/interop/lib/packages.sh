@@ -1,7 +1,7 @@
 # The Debian packages that the peers come from. Sourced, not run.
 PACKAGES=(charon-systemd strongswan-swanctl strongswan-pki strongswan-libcharon libcharon-extra-plugins
   libcharon-extauth-plugins libstrongswan-standard-plugins libstrongswan-extra-plugins freeradius
-  freeradius-utils openssl iproute2 iputils-ping nftables procps python3 tcpdump)
+  freeradius-utils openssl iproute2 iputils-ping nftables procps python3 tcpdump tshark iperf3)
 # For the guest kernel: the last line is what Debian's user-mode-linux is linked with.
 PACKAGES_GUEST=(kmod cpio busybox-static libldns3 libevent-pthreads-2.1-7 libnss3-tools libcap-ng0 libunbound8)
 

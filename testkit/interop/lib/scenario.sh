@@ -20,6 +20,7 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   REFUSED=''               # anything: the peers must not come together
   prepare() { :; }         # after the peer runs, before they connect
   check() { :; }           # after pings both ways
+  steps() { by_ike; }      # what happens; a scenario without IKE has steps of its own
   source "$INTEROP/scenarios/$1.sh"
   : "${OUR_IKE:=$IKE}" "${OUR_ESP:=$ESP}"
   case $OURS in
@@ -28,7 +29,9 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   esac
 }
 
-scenario_run() {
+scenario_run() { steps; }
+
+by_ike() {
   scenario_up && scenario_connect || return 1
   [ -z "$REFUSED" ] || { check; return; }
   ping_both_ways && check && scenario_delete
@@ -36,7 +39,7 @@ scenario_run() {
 
 scenario_up() {
   if [ "$PEER" = guest ]; then
-    swan_gateway && guest_up
+    swan_gateway && guest_up gateway
   else
     net_up $NET
     if [ -n "$RADIUS" ]; then radius_start "$NS_GW"; fi

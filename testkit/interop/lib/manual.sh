@@ -1,0 +1,129 @@
+# ESP by manual keys, without IKE: our `esp_peer` against the XFRM of the guest kernel. Sourced, not run.
+
+# What each suite is to us and to the kernel: encryption, bytes of key with its salt or nonce, and bits of
+# ICV; with an integrity algorithm of its own instead of the bits, that algorithm, its bytes and its bits.
+manual_suites() {
+  cat <<'S'
+aes128gcm16      rfc4106(gcm(aes)) 20 128
+aes256gcm16      rfc4106(gcm(aes)) 36 128
+chacha20poly1305 rfc7539esp(chacha20,poly1305) 36 128
+aes128-sha256    cbc(aes) 16 hmac(sha256) 32 128
+aes256-sha256    cbc(aes) 32 hmac(sha256) 32 128
+aes128-sha384    cbc(aes) 16 hmac(sha384) 48 192
+aes256-sha512    cbc(aes) 32 hmac(sha512) 64 256
+S
+}
+
+# How packets travel: mode, outer and inner IP version, IP protocol 50 or UDP, sequence numbers, and the
+# largest packet that we take from our host: more than 1500 travels in fragments outside the tunnel.
+manual_ways() { # short | all
+  case $1 in
+    short) printf '%s\n' 'tunnel 4 4 esp noesn 1400' 'tunnel 6 6 udp esn 9000' 'transport 4 4 udp noesn 9000' 'transport 6 6 esp esn 9000' ;;
+    all)
+      local mode outer inner carrier esn
+      for mode in tunnel transport; do for outer in 4 6; do for inner in 4 6; do for carrier in esp udp; do for esn in noesn esn; do
+        [ $mode = transport ] && [ $outer != $inner ] && continue
+        echo "$mode $outer $inner $carrier $esn $([ $mode = tunnel ] && [ $esn = noesn ] && echo 1400 || echo 9000)"
+      done; done; done; done; done ;;
+  esac
+}
+
+manual_up() {
+  guest_up kernel
+  in_cl ip addr add fd77::2/64 dev cl0 nodad
+  in_cl ip addr add 10.99.0.1/32 dev lo; in_cl ip addr add fd99::1/128 dev lo
+  # In transport mode all packets between the ends are ESP's; neighbours are not asked for through it.
+  local ours theirs to
+  ours=$(in_cl cat /sys/class/net/cl0/address)
+  guest_do "echo GUEST-MAC \$(cat /sys/class/net/vec0/address)"; theirs=$(sed -n 's/^GUEST-MAC \([0-9a-f:]*\).*/\1/p' "$GUEST/console" | tail -1)
+  for to in 10.77.0.1 fd77::1; do in_cl ip neigh replace $to lladdr "$theirs" dev cl0 nud permanent; done
+  for to in 10.77.0.2 fd77::2; do guest_do "ip neigh replace $to lladdr $ours dev vec0 nud permanent"; done
+  # Devices of ours speak for nobody else, and answers may come in where no route leads out.
+  in_cl sysctl -qw net.ipv6.conf.default.addr_gen_mode=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+}
+
+# A key of BYTES octets, the same for the same NAME: no other suite or direction has it.
+manual_key() { # NAME BYTES
+  local hex=''
+  while [ ${#hex} -lt $((2 * $2)) ]; do hex+=$(printf '%s %s' "$1" ${#hex} | sha256sum | cut -c1-64); done
+  echo "${hex:0:$((2 * $2))}"
+}
+# What the kernel wants to know of a direction: an algorithm with its key.
+manual_transform() { # NAME CIPHER BYTES (BITS | MAC BYTES BITS)
+  local key; key=$(manual_key "$1 key" $3)
+  if [ $# = 4 ]; then echo "aead '$2' 0x$key $4"
+  else echo "enc '$2' '${key:+0x$key}' auth-trunc '$4' 0x$(manual_key "$1 integrity" $5) $6"; fi
+}
+# The same for us.
+manual_sa() { # SPI NAME CIPHER BYTES (BITS | MAC BYTES BITS)
+  local key; key=$(printf '%x:' $1)$(manual_key "$2 key" $4)
+  [ $# = 5 ] || key=$key:$(manual_key "$2 integrity" $6)
+  echo "$key"
+}
+
+WRONG=''
+# Makes both ends of a pair of SAs. WRONG=out gives us another key to seal with than the kernel has to open
+# with, WRONG=in the other way round.
+manual_connect() { # SUITE TRANSFORM... -- MODE OUTER INNER CARRIER ESN MTU
+  local suite=$1 transform=(); shift
+  while [ "$1" != -- ]; do transform+=("$1"); shift; done
+  local mode=$2 outer=$3 inner=$4 carrier=$5 esn=$6 mtu=$7 options=()
+  if [ $outer = 4 ]; then us=10.77.0.2 them=10.77.0.1; else us=fd77::2 them=fd77::1; fi
+  inner_us=$us inner_them=$them
+  if [ $mode = tunnel ]; then
+    if [ $inner = 4 ]; then inner_us=10.99.0.1 inner_them=10.88.0.1; else inner_us=fd99::1 inner_them=fd88::1; fi
+  else options+=(--transport); fi
+  [ $carrier = esp ] || options+=(--udp)
+  # SAs of their own each time: the kernel is slow to forget states, and a late packet must not fit.
+  manual_pairs=$((${manual_pairs:-0} + 1))
+  local out=$((0x1000 + manual_pairs)) in=$((0x2000 + manual_pairs))
+  local flags="proto esp mode $mode reqid $manual_pairs replay-window 128" encap=''
+  # Without `af-unspec` the kernel puts no IPv6 into IPv4 or the reverse.
+  flags+=" flag $([ $esn = noesn ] || echo esn) $([ $mode = transport ] || echo af-unspec)"
+  flags=${flags%flag  }
+  [ $carrier = esp ] || encap="encap espinudp 4500 4500 $([ $outer = 4 ] && echo 0.0.0.0 || echo ::)"
+  guest_do "ip xfrm policy flush &&
+    ip xfrm state add src $us dst $them spi $out $flags $(manual_transform out "${transform[@]}") $encap &&
+    ip xfrm state add src $them dst $us spi $in $flags $(manual_transform in "${transform[@]}") $encap &&
+    ip xfrm policy add dir in src $inner_us dst $inner_them tmpl src $us dst $them proto esp mode $mode reqid $manual_pairs &&
+    ip xfrm policy add dir out src $inner_them dst $inner_us tmpl src $them dst $us proto esp mode $mode reqid $manual_pairs" ||
+    { say "  the guest kernel refuses $suite"; return 1; }
+  pid_stop esp_peer; rm -f "$STATE/esp_peer.log"
+  pid_start esp_peer "$STATE/esp_peer.log" ip netns exec "$NS_CL" "$ADIT_BIN/esp_peer" "${options[@]}" --via cl0 --mtu $mtu \
+    --key-log "$STATE/esp_sa" esp0 $us $them "$suite$([ $esn = noesn ] || echo -esn)" \
+    "$(manual_sa $out "$([ "$WRONG" != out ] || echo wrong)out" "${transform[@]}")" \
+    "$(manual_sa $in "$([ "$WRONG" != in ] || echo wrong)in" "${transform[@]}")"
+  wait_for 5 has "$STATE/esp_peer.log" '^ready' || { tail -3 "$STATE/esp_peer.log" >&2; return 1; }
+  in_cl ip route replace $inner_them dev esp0 src $inner_us
+}
+
+SIZES='0 1 15 16 17 255 1000 1371 1372 1373 4000 8900'
+manual_ping() { # SIZE...: from both ends, every echo must come back
+  local size
+  for size in "$@"; do
+    in_cl ping -c 1 -W 2 -q -s $size -I $inner_us $inner_them >>"$STATE/ping.log" 2>&1 ||
+      { say "  no answer to our ping of $size bytes"; return 1; }
+  done
+  guest_do "for size in $*; do ping -c 1 -W 2 -q -s \$size -I $inner_them $inner_us >/dev/null || { echo no answer to \$size; break; }; done" ||
+    { say "  no answer to the kernel's ping"; return 1; }
+}
+
+manual_iperf() { # a megabyte over TCP and 200 datagrams over UDP, each way
+  local what
+  for what in '-n 1M' '-n 1M -R' '-u -b 20M -l 1000 -n 200K' '-u -b 20M -l 1000 -n 200K -R'; do
+    # The server takes a moment to be done with its last client.
+    manual_iperf_once $what || { sleep 0.3; manual_iperf_once $what; } || { say "  iperf3 $what: $(tail -1 "$STATE/iperf.log")"; return 1; }
+  done
+}
+manual_iperf_once() { in_cl timeout 8 iperf3 -c $inner_them -B $inner_us "$@" >"$STATE/iperf.log" 2>&1; }
+manual_unrefused() { not grep -vx ready "$STATE/esp_peer.log" >&2; }
+
+# With a key that is wrong in one direction nothing passes that way, and the end that reads says why.
+manual_wrong_keys() { # SUITE TRANSFORM... -- WAY...
+  WRONG=out manual_connect "$@" || return 1
+  not in_cl ping -c 1 -W 0.5 -q -I $inner_us $inner_them >>"$STATE/ping.log" 2>&1 || { say '  the kernel reads what we sealed with a wrong key'; return 1; }
+  guest_do "grep -q 'XfrmInStateProtoError.*[1-9]' /proc/net/xfrm_stat" || { say '  the kernel counts no packet that fails'; return 1; }
+  WRONG=in manual_connect "$@" || return 1
+  not guest_do "ping -c 1 -W 0.5 -q -I $inner_them $inner_us >/dev/null" || { say '  we read what was sealed with a wrong key'; return 1; }
+  has "$STATE/esp_peer.log" '^refused: ' || { say '  we refuse nothing'; return 1; }
+}

@@ -1,0 +1,12 @@
+TITLE='ESP by manual keys with Linux XFRM: every suite in both modes, packets of all lengths, iperf3'
+PEER=guest OURS_ONLY=1
+steps() {
+  manual_up
+  local suite way
+  while read -r -a suite <&3; do
+    while read -r -a way <&4; do
+      manual_connect "${suite[@]}" -- "${way[@]}" && manual_ping $SIZES && manual_unrefused || { say "  with $suite ${way[*]}"; return 1; }
+    done 4< <(manual_ways short)
+    manual_iperf || { say "  with $suite ${way[*]}"; return 1; }
+  done 3< <(manual_suites)
+}
