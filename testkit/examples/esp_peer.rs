@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use adit_esp::encap::{self, UdpPayload};
+use adit_esp::encap::{self, Payload};
 use adit_esp::ip::IpPacket;
 use adit_esp::keylog::dangerous_esp_sa_line;
 use adit_esp::{Inbound, Mode, NextHeader, Outbound, SaConfig, SaKeys, Spi};
@@ -249,7 +249,7 @@ impl Path {
     fn esp(&self, buf: &[u8], read: Range<usize>) -> Option<Range<usize>> {
         let bytes = &buf[read.clone()];
         if self.udp {
-            return matches!(UdpPayload::classify(bytes), UdpPayload::Esp(_)).then_some(read);
+            return matches!(Payload::classify(bytes), Payload::Esp(_)).then_some(read);
         }
         // Raw sockets show the IP header with IPv4 and hide it with IPv6.
         match self.local {

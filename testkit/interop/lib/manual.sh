@@ -1,24 +1,36 @@
 # ESP by manual keys, without IKE: our `esp_peer` against the XFRM of the guest kernel. Sourced, not run.
 
-# What each suite is to us and to the kernel: encryption, bytes of key with its salt or nonce, and bits of
-# ICV; with an integrity algorithm of its own instead of the bits, that algorithm, its bytes and its bits.
+# Each suite that we share with the kernel (which lacks implicit IVs, RFC 8750): what we call it, then what
+# the kernel does: encryption, bytes of key with its salt or nonce, and bits of ICV; with an integrity
+# algorithm of its own instead of the bits, that algorithm, its bytes and its bits.
 manual_suites() {
-  cat <<'S'
-aes128gcm16      rfc4106(gcm(aes)) 20 128
-aes256gcm16      rfc4106(gcm(aes)) 36 128
-chacha20poly1305 rfc7539esp(chacha20,poly1305) 36 128
-aes128-sha256    cbc(aes) 16 hmac(sha256) 32 128
-aes256-sha256    cbc(aes) 32 hmac(sha256) 32 128
-aes128-sha384    cbc(aes) 16 hmac(sha384) 48 192
-aes256-sha512    cbc(aes) 32 hmac(sha512) 64 256
-S
+  local bits bytes octets cipher
+  for bits in 128 192 256; do
+    bytes=$((bits / 8))
+    for octets in 16 12 8; do
+      echo "aes${bits}gcm$octets rfc4106(gcm(aes)) $((bytes + 4)) $((octets * 8))"
+      echo "aes${bits}ccm$octets rfc4309(ccm(aes)) $((bytes + 3)) $((octets * 8))"
+    done
+    echo "aes${bits}gmac rfc4543(gcm(aes)) $((bytes + 4)) 128"
+    manual_macs "aes$bits cbc(aes) $bytes"
+    manual_macs "aes${bits}ctr rfc3686(ctr(aes)) $((bytes + 4))"
+  done
+  echo "chacha20poly1305 rfc7539esp(chacha20,poly1305) 36 128"
+  manual_macs "dangerous_null ecb(cipher_null) 0"
+}
+manual_macs() { # NAME CIPHER BYTES
+  local mac
+  set -- $1
+  for mac in 'sha256 hmac(sha256) 32 128' 'sha384 hmac(sha384) 48 192' 'sha512 hmac(sha512) 64 256' \
+    'aesxcbc xcbc(aes) 16 96' 'aescmac cmac(aes) 16 96'; do echo "$1-${mac%% *} $2 $3 ${mac#* }"; done
 }
 
 # How packets travel: mode, outer and inner IP version, IP protocol 50 or UDP, sequence numbers, and the
 # largest packet that we take from our host: more than 1500 travels in fragments outside the tunnel.
-manual_ways() { # short | all
+manual_ways() { # 0 | 1 | all: two that differ in everything, or all
   case $1 in
-    short) printf '%s\n' 'tunnel 4 4 esp noesn 1400' 'tunnel 6 6 udp esn 9000' 'transport 4 4 udp noesn 9000' 'transport 6 6 esp esn 9000' ;;
+    0) printf '%s\n' 'tunnel 4 4 esp noesn 1400' 'transport 6 6 udp esn 9000' ;;
+    1) printf '%s\n' 'tunnel 6 6 udp esn 9000' 'transport 4 4 esp noesn 9000' ;;
     all)
       local mode outer inner carrier esn
       for mode in tunnel transport; do for outer in 4 6; do for inner in 4 6; do for carrier in esp udp; do for esn in noesn esn; do

@@ -2,11 +2,12 @@ TITLE='ESP by manual keys with Linux XFRM: every suite in both modes, packets of
 PEER=guest OURS_ONLY=1
 steps() {
   manual_up
-  local suite way
+  local suite way turn=0
   while read -r -a suite <&3; do
+    turn=$((1 - turn))
     while read -r -a way <&4; do
       manual_connect "${suite[@]}" -- "${way[@]}" && manual_ping $SIZES && manual_unrefused || { say "  with $suite ${way[*]}"; return 1; }
-    done 4< <(manual_ways short)
+    done 4< <(manual_ways $turn)
     manual_iperf || { say "  with $suite ${way[*]}"; return 1; }
   done 3< <(manual_suites)
 }
