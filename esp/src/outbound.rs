@@ -169,6 +169,52 @@ impl Outbound {
         }
     }
 
+    /// Seals `payload` out of place: the ESP packet is written to the front of `out`, and its length is
+    /// returned. So can the segments of one large buffer be sealed into another, one behind the other, for
+    /// a system that takes many packets in one call (GSO).
+    ///
+    /// The bytes are those that [`Self::seal`] would make. Needs [`Self::headroom`], the payload's length and
+    /// [`Self::tailroom`] in `out`. Where the provider can read the payload in one place and write it in
+    /// another ([`AeadKey::seal_to`](adit_platform::aead::AeadKey::seal_to)), it is not copied first.
+    ///
+    /// ```
+    /// use adit_esp::{NextHeader, Outbound, SealError};
+    ///
+    /// /// Seals inner IPv4 packets one behind the other; returns where each ESP packet ends.
+    /// fn fill(sa: &mut Outbound, packets: &[&[u8]], out: &mut [u8]) -> Result<Vec<usize>, SealError> {
+    ///     let mut ends = Vec::new();
+    ///     let mut at = 0;
+    ///     for packet in packets {
+    ///         at += sa.seal_into(packet, NextHeader::IPV4, &mut out[at..])?;
+    ///         ends.push(at);
+    ///     }
+    ///     Ok(ends)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Like [`Self::seal`]; of the room in `out`, what is missing is said of the tailroom.
+    #[inline]
+    pub fn seal_into(
+        &mut self,
+        payload: &[u8],
+        next: NextHeader,
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        let start = self.headroom();
+        let end = start + payload.len();
+        if end > out.len() {
+            let needed = end - start + self.tailroom(payload.len());
+            let available = out.len().saturating_sub(start);
+            return Err(self.refuse(SealError::Tailroom { needed, available }));
+        }
+        let (packet, counter) = self.prepare(out, start..end, next)?;
+        match self.protection.seal_to(self.sizes, counter, payload, &mut out[packet.clone()]) {
+            Ok(()) => Ok(packet.end),
+            Err(_) => Err(self.refuse(SealError::Crypto)),
+        }
+    }
+
     /// All of sealing that comes before the cryptography: checks that there is room, takes a number, writes
     /// header and trailer, and counts. Says where in `buf` the packet lies, which is within it.
     #[inline(always)]

@@ -142,6 +142,31 @@ impl Protection {
         }
     }
 
+    /// Seals `packet` like [`Self::seal`], but what stands behind the header is to be `payload`, which is
+    /// somewhere else.
+    #[inline]
+    pub(crate) fn seal_to(
+        &self,
+        sizes: Sizes,
+        counter: Counter,
+        payload: &[u8],
+        packet: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (header, body) = packet.split_at_mut_checked(sizes.header).ok_or(Refused)?;
+        match self {
+            Self::Aead { key, nonces } => {
+                let iv = nonces.iv(counter, header)?;
+                let (aad, len) = counter.aad(nonces.authenticated(iv));
+                let nonce = &nonces.nonce(iv)[nonces.start..];
+                key.seal_to(nonce, &aad[..len], payload, body).map_err(|_| Refused)
+            }
+            Self::CipherMac { .. } | Self::Mac(_) => {
+                body.get_mut(..payload.len()).ok_or(Refused)?.copy_from_slice(payload);
+                self.seal(sizes, counter, packet)
+            }
+        }
+    }
+
     /// Verifies `packet`, header to ICV, and decrypts what lies between. On failure its content is
     /// unspecified.
     #[inline]

@@ -83,7 +83,7 @@ impl Inbound {
         if opened.is_dummy() {
             return Ok(opened);
         }
-        // The header moves to where the ESP header was: ESP's is at least 16 bytes long.
+        // The header moves up to the payload, over what was ESP's.
         let start = opened.payload.start;
         let end = headers.header_len + opened.payload.end;
         // Shorter than what came in, so that the length field holds it.

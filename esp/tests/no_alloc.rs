@@ -2,9 +2,17 @@
 
 mod common;
 
+use std::time::Duration;
+
 use adit_esp::NextHeader;
 use adit_esp::batch::{OpenFrame, SealFrame, SharedInbound};
+use adit_esp::encap::PayloadMut;
+use adit_esp::encap::tcp::{self, Decoder};
+use adit_esp::fragment::Fragments;
+use adit_esp::iptfs::{Receiver, Sender, SenderConfig};
+use adit_esp::nat::ChecksumRepair;
 use adit_esp::selector::Selectors;
+use adit_platform::Instant;
 use adit_testkit::alloc::{Counting, allocations};
 use common::{config, everything, inbound, ipv4, outbound};
 
@@ -24,6 +32,8 @@ fn no_packet_allocates() {
             let esp = sender.seal(&mut buf, at..at + 1400, NextHeader::IPV4).unwrap();
             receiver.open(&mut buf[esp.clone()]).unwrap();
             receiver.open(&mut buf[esp]).unwrap_err();
+            let len = sender.seal_into(&packet, NextHeader::IPV4, &mut buf).unwrap();
+            receiver.open(&mut buf[..len]).unwrap();
         };
         // Providers find out on first use what the processor can do.
         round();
@@ -74,4 +84,48 @@ fn no_batch_allocates() {
         }
         assert_eq!(allocations() - before, 0, "{suite:?} with {}", provider.name);
     }
+}
+
+#[test]
+fn no_framing_fragmenting_or_reassembling_allocates() {
+    let now = Instant::from_origin(Duration::ZERO);
+    let packet = ipv4(1400);
+    let mut decoder = Decoder::originator(2000);
+    let mut sender = Sender::new(SenderConfig::new(1000, Duration::from_millis(1)), now).unwrap();
+    let mut receiver = Receiver::new();
+    let (mut framed, mut payload, mut out) = ([0; 1402], [0; 1000], [0; 1400]);
+    let mut sequence = 1;
+    let mut round = || {
+        framed[2..].copy_from_slice(&packet);
+        let message = tcp::frame_esp(&mut framed, 2..1402).unwrap();
+        for part in framed[message].chunks(1001) {
+            decoder.spare_mut()[..part.len()].copy_from_slice(part);
+            decoder.filled(part.len());
+        }
+        assert!(matches!(decoder.next_message(), Ok(Some(PayloadMut::Esp(_)))));
+
+        let mut fragments = Fragments::of_inner(&packet, 600).unwrap();
+        while fragments.write_next(&mut out).unwrap().is_some() {}
+        let mut udp = [0; 1400];
+        udp.copy_from_slice(&packet);
+        ChecksumRepair::Recompute.apply(&mut udp).unwrap();
+
+        sender.push(&packet).unwrap();
+        let mut delivered = 0;
+        let mut early = [0; 1000];
+        sender.poll_payload(sender.poll_timeout(), &mut early).unwrap().unwrap();
+        sender.poll_payload(sender.poll_timeout(), &mut payload).unwrap().unwrap();
+        // The second one first.
+        for (number, payload) in [(sequence + 1, &payload), (sequence, &early)] {
+            let deliver = &mut |_: &[u8]| delivered += 1;
+            receiver.handle_payload(now, number, payload, deliver).unwrap();
+        }
+        sequence += 2;
+        assert_eq!(delivered, 1);
+    };
+    // A payload has a place for each number of the reorder window.
+    (0..8).for_each(|_| round());
+    let before = allocations();
+    (0..100).for_each(|_| round());
+    assert_eq!(allocations() - before, 0);
 }

@@ -206,6 +206,23 @@ pub trait AeadKey: Send + Sync {
     /// longer than the algorithm allows.
     fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError>;
 
+    /// Seals like [`Self::seal`], out of place: the front of the plaintext is `text`, and `in_out` is room for
+    /// it, the rest of the plaintext, and room for the tag. A key that cannot do it copies `text` and seals in
+    /// place; one that can saves that pass over the bytes.
+    ///
+    /// # Errors
+    /// Like [`Self::seal`], and if `in_out` has no room for `text` and the tag.
+    fn seal_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        text: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        in_out.get_mut(..text.len()).ok_or(AeadError)?.copy_from_slice(text);
+        self.seal(nonce, aad, in_out)
+    }
+
     /// Opens in place: `in_out` is the ciphertext followed by the tag; on success its front holds the
     /// plaintext, `in_out.len() - tag_len` bytes of it. On failure the content of `in_out` is
     /// unspecified and must not be used.

@@ -79,6 +79,28 @@ where
         Ok(())
     }
 
+    fn seal_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        text: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let (sealed, room) = self.split_tag(in_out)?;
+        let (front, rest) = sealed.split_at_mut_checked(text.len()).ok_or(AeadError)?;
+        let mut mask = Block::<A>::default();
+        let mut keystream = self.keystream(nonce, &mut mask)?;
+        if self.algorithm.encrypts() {
+            keystream.try_apply_keystream_b2b(text, front).map_err(|_| AeadError)?;
+            keystream.try_apply_keystream(rest).map_err(|_| AeadError)?;
+        } else {
+            front.copy_from_slice(text);
+        }
+        let tag = self.tag(aad, sealed, &mask);
+        room.copy_from_slice(tag.get(..room.len()).ok_or(AeadError)?);
+        Ok(())
+    }
+
     fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, given) = self.split_tag(in_out)?;
         let mut mask = Block::<A>::default();
