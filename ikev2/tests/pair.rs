@@ -4,12 +4,13 @@ mod common;
 
 use std::sync::Arc;
 
-use adit_ikev2::negotiate::{ConfigurationReply, ConfigurationRequest, IkeProposal};
+use adit_ikev2::negotiate::{ConfigurationReply, ConfigurationRequest, EspProposal, IkeProposal};
 use adit_ikev2::wire::{CertEncoding, ExchangeType, Header, NotifyType, TrafficSelector};
 use adit_ikev2::{
     Acceptance, AuthError, ChildConfig, ChildRefusal, CloseReason, Denied, EndpointConfig, Error,
     Incompatible, Lifetime, Limits, LocalAuth, RemoteAuth, TimedOut,
 };
+use adit_platform::Suite;
 use adit_platform::kex::KexAlgorithm;
 use adit_platform::signature::SignatureScheme;
 use adit_testkit::net::Datagram;
@@ -231,6 +232,39 @@ fn another_group_is_demanded_with_and_without_a_cookie() {
             pair.assert_up();
             let inits = pair.client().sent.iter().filter(|sent| is_first(sent)).count();
             assert_eq!(inits, if cookie_threshold == 0 { 3 } else { 2 });
+        }
+    }
+}
+
+#[test]
+fn every_suite_protects_what_it_is_for() {
+    for provider in providers() {
+        for suite in Suite::all() {
+            let mut setup = Setup::psk(provider);
+            let ike =
+                if suite.is_for_ike() { vec![suite] } else { IkeProposal::recommended().suites };
+            let ike = vec![IkeProposal { suites: ike, ..IkeProposal::recommended() }];
+            let esp = vec![EspProposal { suites: vec![suite], ..EspProposal::recommended() }];
+            let child = ChildConfig { proposals: esp, ..ChildConfig::remote_access() };
+            setup.client_peer.proposals = ike.clone();
+            setup.gateway.proposals = ike;
+            setup.client_peer.child = Some(child.clone());
+            setup.gateway_embedder.admission = Ok(child);
+            let mut pair = setup.connect(secs(5));
+            pair.assert_up();
+            let sa = pair.client().sa();
+            pair.command(0, |endpoint, now| endpoint.rekey_ike(now, sa)).unwrap();
+            pair.assert_up();
+            for host in &pair.hosts {
+                let child = host.record().children.values().next().unwrap();
+                assert_eq!(child.suite, suite);
+                let len = suite.encryption_key_len() + suite.integrity_key_len();
+                assert_eq!(
+                    (child.keymat_in.len(), child.keymat_out.len()),
+                    (len, len),
+                    "{suite:?}"
+                );
+            }
         }
     }
 }
