@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use adit::{ClientEvent, Disconnect, Failure, GatewayEvent};
 use adit_certval::Revocation;
+use adit_ikev2::negotiate::{EspProposal, IkeProposal};
+use adit_platform::Suite;
 use adit_testkit::net::Conditions;
 use adit_testkit::pki::{self, Authority, Template};
 use adit_testkit::rng::SeededRng;
@@ -62,6 +64,26 @@ fn every_login_connects_carries_packets_and_closes() {
                 Some(GatewayEvent::Disconnected { stats, .. }) if stats.inbound.packets == 1
             ));
             assert_eq!(world.gateway.clients().count(), 0);
+        }
+    });
+}
+
+#[test]
+fn every_suite_carries_packets() {
+    each_provider(|provider| {
+        for suite in Suite::all() {
+            let mut setup = Setup::new(provider, Login::SharedSecret);
+            let esp = EspProposal { suites: vec![suite], ..EspProposal::recommended() };
+            setup.gateway.policy.esp_proposals = vec![esp];
+            if suite.is_for_ike() {
+                let ike = IkeProposal { suites: vec![suite], ..IkeProposal::recommended() };
+                setup.gateway.policy.ike_proposals = vec![ike];
+            }
+            let mut world = setup.start();
+            let connection = world.connect().unwrap_or_else(|reason| panic!("{suite:?}: {reason}"));
+            for number in 1..=3 {
+                ping(&mut world, inner_ipv4(&connection), number);
+            }
         }
     });
 }

@@ -171,7 +171,7 @@ impl Setup {
         };
         let clocks = Clocks { now: Instant::default(), unix: UnixTime::from_secs(self.unix) };
         let rng = |n| Box::new(SeededRng::new(self.seed.wrapping_mul(2).wrapping_add(n)));
-        let config = ClientConfig::new(
+        let mut config = ClientConfig::new(
             client_address(500),
             gateway_address(500),
             Identity::fqdn(GATEWAY),
@@ -179,6 +179,8 @@ impl Setup {
             Identity::email(ALICE),
             proof,
         );
+        // What goes for one end goes for the other.
+        config.policy = self.gateway.policy.clone();
         let client = Client::new(config, self.provider, rng(0), clocks).unwrap();
         let gateway = Gateway::new(self.gateway, self.provider, rng(1), clocks).unwrap();
         let user = User::with_password(PASSWORD, AttributeList::new());
