@@ -43,6 +43,13 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `pkcs12` | `Pkcs12` and `decrypt_pkcs8`: keys and certificates from files that a password protects |
+//! | `x509-cert` | `TryFrom` between the types here and those of `der`, `spki` and `x509-cert` |
+//!
 //! # Layout
 //!
 //! | file | what |
@@ -53,7 +60,8 @@
 //! | `remembered` | peers that no anchor vouches for |
 //! | `ocsp`, `ocsp_request`, `responder`, `responses` | RFC 6960 |
 //! | `fetch`, `schedule` | what to fetch from where, and when |
-//! | `request`, `pkcs10`, `template`, `ldap`, `pem` | around certificates: requests, user names, URLs, files |
+//! | `request`, `pkcs10`, `template`, `ldap`, `pem`, `pkcs12/` | around certificates: requests, user names, URLs, files |
+//! | `x509` | conversions to and from the types of `x509-cert` |
 //! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -86,6 +94,8 @@ mod oid;
 mod path;
 mod pem;
 mod pkcs10;
+#[cfg(feature = "pkcs12")]
+mod pkcs12;
 mod policy;
 mod purpose;
 mod remembered;
@@ -98,6 +108,8 @@ mod store;
 mod template;
 mod validate;
 mod verifier;
+#[cfg(feature = "x509-cert")]
+mod x509;
 
 pub use algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
 pub use anchor::{Revocation, StatusSource, TrustAnchor};
@@ -115,6 +127,8 @@ pub use ocsp::{CertificateStatus, OcspError, OcspResponse, OcspResponseStatus, O
 pub use ocsp_request::OcspRequest;
 pub use pem::{PemBlock, PemError};
 pub use pkcs10::{CertificateRequest, Difference};
+#[cfg(feature = "pkcs12")]
+pub use pkcs12::{Pkcs12, Pkcs12Certificate, Pkcs12Error, Pkcs12Key, Pkcs12Limits, decrypt_pkcs8};
 pub use purpose::Purpose;
 pub use remembered::{
     FactoryRule, Fingerprint, KnownPeers, KnownPeersError, Recognition, RememberedPeer,
@@ -129,3 +143,5 @@ pub use template::{NamePattern, TemplateError, UserNameError, UserNameTemplate};
 pub use verifier::{
     CertificateFetch, Outcome, PolicyInputs, Query, VerifiedPath, Verifier, Warning,
 };
+#[cfg(feature = "x509-cert")]
+pub use x509::ConversionError;
