@@ -86,8 +86,11 @@ impl MlDsaKey {
 }
 
 /// The seed, and the expanded key if the file holds both.
-fn read_choice(der: &[u8]) -> Result<(&[u8], Option<&[u8]>), KeyError> {
-    let read = || -> der::Result<Option<(&[u8], Option<&[u8]>)>> {
+type Choice<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// The CHOICE of RFC 9881 section 6.
+fn read_choice(der: &[u8]) -> Result<Choice<'_>, KeyError> {
+    let read = || -> der::Result<Option<Choice<'_>>> {
         let mut reader = SliceReader::new(der)?;
         let choice = match der.first() {
             Some(0x80) => {
