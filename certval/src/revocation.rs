@@ -387,7 +387,8 @@ impl<'a> Check<'_, 'a> {
                 continue;
             }
             if self.signers.contains(&candidate.reference) {
-                return Ok(true);
+                // Which parameters it inherits is not settled before its path is.
+                return Ok(candidate.certificate.spki.der == crl.signer);
             }
             self.signers.push(candidate.reference);
             let (search, anchor) = (self.search, self.anchor_index);

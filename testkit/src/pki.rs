@@ -65,6 +65,36 @@ impl Key {
         Self::load(pkcs8, &algorithm)
     }
 
+    /// A fresh key on P-521.
+    pub fn p521(rng: &mut dyn Rng) -> Self {
+        let mut scalar = [0; 66];
+        // Below the group's order, which has 521 bits, the first of them set.
+        rng.fill(&mut scalar[1..]).expect("test generators do not fail");
+        // RFC 5915 section 3.
+        let key = sequence(&[&integer(&[1]), &octet_string(&scalar)]);
+        let algorithm = sequence(&[&oid(EC_PUBLIC_KEY), &oid(SECP521R1)]);
+        let pkcs8 = sequence(&[&integer(&[0]), &algorithm, &octet_string(&key)]);
+        Self::load(pkcs8, &algorithm)
+    }
+
+    /// A fresh ML-DSA key of the parameter set 44, 65 or 87.
+    ///
+    /// # Panics
+    /// If there is no such set.
+    pub fn ml_dsa(set: u8, rng: &mut dyn Rng) -> Self {
+        let mut seed = [0; 32];
+        rng.fill(&mut seed).expect("test generators do not fail");
+        let algorithm = sequence(&[&oid(match set {
+            44 => ML_DSA_44,
+            65 => ML_DSA_65,
+            87 => ML_DSA_87,
+            _ => panic!("there is no ML-DSA-{set}"),
+        })]);
+        // RFC 9881 section 6: the seed.
+        let key = octet_string(&context(0, &seed));
+        Self::load(sequence(&[&integer(&[0]), &algorithm, &key]), &algorithm)
+    }
+
     /// One of three fixed RSA keys of 2048 bits (generating one takes seconds). `n` counts modulo 3.
     pub fn rsa2048(n: usize) -> Self {
         const KEYS: [&[u8]; 3] = [
@@ -97,6 +127,10 @@ impl Key {
         match self.scheme() {
             SignatureScheme::RsaPkcs1Sha256 => sequence(&[&oid(SHA256_WITH_RSA), &der::NULL]),
             SignatureScheme::Ed25519 => sequence(&[&oid(ED25519)]),
+            SignatureScheme::MlDsa44 => sequence(&[&oid(ML_DSA_44)]),
+            SignatureScheme::MlDsa65 => sequence(&[&oid(ML_DSA_65)]),
+            SignatureScheme::MlDsa87 => sequence(&[&oid(ML_DSA_87)]),
+            SignatureScheme::EcdsaP521Sha512 => sequence(&[&oid(ECDSA_WITH_SHA512)]),
             _ => sequence(&[&oid(ECDSA_WITH_SHA256)]),
         }
     }
@@ -104,8 +138,12 @@ impl Key {
     fn scheme(&self) -> SignatureScheme {
         let wanted = [
             SignatureScheme::EcdsaP256Sha256,
+            SignatureScheme::EcdsaP521Sha512,
             SignatureScheme::Ed25519,
             SignatureScheme::RsaPkcs1Sha256,
+            SignatureScheme::MlDsa44,
+            SignatureScheme::MlDsa65,
+            SignatureScheme::MlDsa87,
         ];
         let can = self.signing.schemes();
         wanted.into_iter().find(|scheme| can.contains(scheme)).expect("each kind has one of these")
@@ -593,5 +631,10 @@ const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
 const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
 const PRIME256V1: &str = "1.2.840.10045.3.1.7";
+const SECP521R1: &str = "1.3.132.0.35";
+const ML_DSA_44: &str = "2.16.840.1.101.3.4.3.17";
+const ML_DSA_65: &str = "2.16.840.1.101.3.4.3.18";
+const ML_DSA_87: &str = "2.16.840.1.101.3.4.3.19";
+const ECDSA_WITH_SHA512: &str = "1.2.840.10045.4.3.4";
 const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
 const ED25519: &str = "1.3.101.112";
