@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::der::{DerError, DerErrorKind, Field, Reader, Tlv, tag};
 use crate::oid;
@@ -186,22 +187,48 @@ fn canonical_attribute(attribute: &[u8], value: Tlv<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 4]);
     if prepared && value.content.bytes.is_ascii() && value.tag < tag::UNIVERSAL_STRING {
         prepare(value.content.bytes.iter().map(|&byte| char::from(byte)), out);
-    } else if let (true, Some(text)) = (prepared, text(value)) {
-        // RFC 4518 sections 2.2 to 2.4: map, normalize (NFKC), fold case.
-        prepare(text.chars().filter(|&c| !maps_to_nothing(c)).nfkc(), out);
+    } else if let (true, Some(text)) = (prepared, text(value))
+        && let Some(normal) = normalize(&text)
+    {
+        prepare(normal.chars(), out);
     } else {
         out.extend_from_slice(value.content.bytes);
     }
     put_len(out, at);
 }
 
-/// Folds case, maps white space to spaces, and drops all but one of adjoining spaces and those at either
-/// end (RFC 4518 sections 2.2 and 2.6.1).
+/// RFC 4518 sections 2.2 to 2.4: maps, folds case and normalizes (NFKC). `None` if the result holds what is
+/// prohibited: such a string equals only itself.
+fn normalize(text: &str) -> Option<String> {
+    let mapped = text.chars().filter(|&c| !maps_to_nothing(c)).nfkc();
+    let normal: String = mapped.flat_map(fold).nfkc().filter(|&c| !maps_to_nothing(c)).collect();
+    let starts_well = !normal.chars().next().is_some_and(is_combining_mark);
+    (starts_well && !normal.chars().any(is_prohibited)).then_some(normal)
+}
+
+/// Full case folding (RFC 3454 table B.2): what differs in case only comes out the same, `ß` and `SS` too. The
+/// dotless i is no case of the dotted one.
+fn fold(c: char) -> impl Iterator<Item = char> {
+    let keep = c == '\u{131}';
+    let folded = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    keep.then_some(c).into_iter().chain(folded.filter(move |_| !keep))
+}
+
+/// RFC 4518 section 2.4: private use, what is no character, and the replacement for what could not be read.
+fn is_prohibited(c: char) -> bool {
+    matches!(c,
+        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fffd}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// Folds ASCII case, maps white space to spaces, and drops all but one of adjoining spaces and those at either
+/// end (RFC 4518 sections 2.2 and 2.6.1). A space that bears a combining mark is none.
 fn prepare(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
     let mut space = false;
     let mut any = false;
-    for c in text {
-        if c.is_whitespace() {
+    let mut text = text.peekable();
+    while let Some(c) = text.next() {
+        if c.is_whitespace() && !text.peek().copied().is_some_and(is_combining_mark) {
             space = any;
             continue;
         }
@@ -214,10 +241,8 @@ fn prepare(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
         (space, any) = (false, true);
         if c.is_ascii() {
             out.push(c.to_ascii_lowercase() as u8);
-            continue;
-        }
-        for folded in c.to_lowercase() {
-            out.extend_from_slice(folded.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
 }
@@ -413,6 +438,135 @@ mod tests {
         assert!(equal(&utf8("Hi"), &[(CN, tag::BMP_STRING, b"\0h\0i")]));
         assert!(!equal(&utf8("ab"), &utf8("a b")));
         assert!(!equal(&utf8("a"), &[(O, tag::UTF8_STRING, b"a")]));
+    }
+
+    fn prepared(text: &str) -> String {
+        let mut out = Vec::new();
+        prepare(normalize(text).expect("nothing prohibited").chars(), &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    //= RFC 4518 section 2.1
+    #[test]
+    fn every_string_type_is_transcoded_to_unicode() {
+        let universal: Vec<u8> = "Größe".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let bmp: Vec<u8> = "Größe".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf8 = [(CN, tag::UTF8_STRING, "GRÖSSE".as_bytes())];
+        assert!(equal(&utf8, &[(CN, tag::UNIVERSAL_STRING, &universal)]));
+        assert!(equal(&utf8, &[(CN, tag::BMP_STRING, &bmp)]));
+        assert!(equal(&[(CN, tag::UTF8_STRING, b"a@b")], &[(CN, tag::IA5_STRING, b"A@B")]));
+    }
+
+    //= RFC 4518 section 2.2
+    #[test]
+    fn what_is_mapped_to_nothing_does_not_count() {
+        for c in "\u{ad}\u{1806}\u{34f}\u{180b}\u{180d}\u{fe00}\u{fe0f}\u{fffc}".chars() {
+            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
+        }
+        // Controls and those related to them.
+        for c in "\0\u{8}\u{e}\u{1f}\u{7f}\u{84}\u{86}\u{9f}\u{6dd}\u{70f}\u{180e}\u{200c}\u{200f}"
+            .chars()
+        {
+            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
+        }
+        for c in "\u{202a}\u{202e}\u{2060}\u{2063}\u{206a}\u{206f}\u{feff}\u{fff9}\u{fffb}".chars()
+        {
+            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
+        }
+        for c in "\u{1d173}\u{1d17a}\u{e0001}\u{e0020}\u{e007f}\u{200b}".chars() {
+            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
+        }
+    }
+
+    //= RFC 4518 section 2.2
+    #[test]
+    fn white_space_is_mapped_to_space() {
+        for c in "\t\n\u{b}\u{c}\r\u{85}\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}".chars() {
+            assert_eq!(prepared(&alloc::format!("a{c}b")), "a b", "{c:?}");
+        }
+    }
+
+    //= RFC 4518 section 2.2
+    #[test]
+    fn case_is_folded_as_stringprep_does() {
+        for (one, other) in [
+            ("STRASSE", "straße"),
+            ("STRASSE", "STRAẞE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ÅNGSTRÖM", "a\u{30a}ngstro\u{308}m"),
+            ("ŉ", "ʼN"),
+            ("ﬀ", "FF"),
+            ("İ", "i\u{307}"),
+            ("ſ", "S"),
+        ] {
+            assert_eq!(prepared(one), prepared(other));
+        }
+        for (one, other) in [("ı", "i"), ("o", "ö"), ("ß", "s"), ("е", "e")] {
+            assert_ne!(prepared(one), prepared(other));
+        }
+    }
+
+    //= RFC 4518 section 2.3
+    #[test]
+    fn compatible_characters_are_the_same() {
+        for (one, other) in
+            [("\u{2460}", "1"), ("Ａｄｉｔ", "adit"), ("\u{2102}", "c"), ("㎏", "KG")]
+        {
+            assert_eq!(prepared(one), prepared(other));
+        }
+    }
+
+    //= RFC 4518 section 2.4
+    #[test]
+    fn what_is_prohibited_equals_only_itself() {
+        fn utf8(value: &str) -> [(&'static [u8], u8, &[u8]); 1] {
+            [(CN, tag::UTF8_STRING, value.as_bytes())]
+        }
+        for c in
+            ['\u{e000}', '\u{f8ff}', '\u{f0000}', '\u{10fffd}', '\u{fdd0}', '\u{1ffff}', '\u{fffd}']
+        {
+            let (upper, lower) = (alloc::format!("A{c}"), alloc::format!("a{c}"));
+            assert!(!equal(&utf8(&upper), &utf8(&lower)), "{c:?}");
+            assert!(equal(&utf8(&upper), &utf8(&upper)), "{c:?}");
+        }
+        // A combining mark has nothing to combine with.
+        assert!(!equal(&utf8("\u{301}A"), &utf8("\u{301}a")));
+    }
+
+    //= RFC 4518 section 2.6.1
+    #[test]
+    fn spaces_are_insignificant_at_the_ends_and_in_runs() {
+        for (one, other) in [
+            ("foo bar", "foo   bar"),
+            ("foo bar", "  foo bar  "),
+            ("foo bar", "foo\u{a0}\u{2003} bar\u{3000}"),
+            ("", "   "),
+        ] {
+            assert_eq!(prepared(one), prepared(other));
+        }
+        assert_ne!(prepared("foo bar"), prepared("foobar"));
+        // A space under a combining mark is a character.
+        assert_ne!(prepared("a \u{308}b"), prepared("a\u{308}b"));
+        assert_eq!(prepared("a  \u{308}"), "a  \u{308}");
+    }
+
+    //= RFC 5280 section 7.1
+    #[test]
+    fn attributes_of_an_rdn_come_in_any_order_and_values_of_other_types_compare_bitwise() {
+        let wrap = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+        let pair = |kind: &[u8], tag: u8, value: &[u8]| {
+            wrap(tag::SEQUENCE, &[wrap(tag::OID, kind), wrap(tag, value)].concat())
+        };
+        let (a, b) = (pair(CN, tag::UTF8_STRING, b"x"), pair(O, tag::UTF8_STRING, b"y"));
+        let of = |rdn: Vec<u8>| wrap(tag::SEQUENCE, &wrap(tag::SET, &rdn));
+        let (one, other) = (of([&a[..], &b].concat()), of([b, a.clone()].concat()));
+        assert_eq!(Name::from_der(&one), Name::from_der(&other));
+        assert_ne!(Name::from_der(&one), Name::from_der(&of(a)));
+        for kind in [tag::TELETEX_STRING, tag::OCTET_STRING] {
+            assert!(equal(&[(CN, kind, b"a")], &[(CN, kind, b"a")]));
+            assert!(!equal(&[(CN, kind, b"a")], &[(CN, kind, b"A")]));
+            assert!(!equal(&[(CN, kind, b"a")], &[(CN, tag::UTF8_STRING, b"a")]));
+        }
     }
 
     #[test]
