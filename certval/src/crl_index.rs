@@ -45,8 +45,8 @@ impl IndexBuilder {
             }
             rest = others;
         }
-        // About eight slots to a run.
-        let bits = (self.slots.len() / 8).checked_ilog2().unwrap_or(0);
+        // About four slots to a run: half a cache line.
+        let bits = (self.slots.len() / 4).checked_ilog2().unwrap_or(0);
         let shift = 32 - bits;
         let runs = 1_usize << bits;
         let mut starts = vec![0_u32; runs + 1];
