@@ -20,12 +20,13 @@ use adit_ikev2::{
     Event, LocalAuth, Path, PeerConfig, RemoteAuth, SaId, Signature, StaleTicket, Ticket,
     VerifiedKey,
 };
-use adit_platform::{Instant, Provider, Rng, Secret};
+use adit_platform::{Instant, Provider, Rng, Secret, UnixTime};
 use ipnet::IpNet;
 
 use crate::adapters::certificates::{CertificateChecker, FetchId};
 use crate::adapters::eap::{ClientStep, PasswordPeer};
 use crate::adapters::esp::{Sealed, SendError};
+use crate::adapters::staple::Stapler;
 use crate::config::{
     ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, Key, SetupError,
 };
@@ -67,6 +68,7 @@ pub struct Client {
     stack: Stack,
     config: ClientConfig,
     checker: Option<CertificateChecker>,
+    stapler: Option<Stapler>,
     connection: Option<Running>,
     events: VecDeque<ClientEvent>,
 }
@@ -112,16 +114,21 @@ impl Client {
             &mut config.gateway_proof,
             GatewayProof::SharedSecret(Secret::copy_from(&[])),
         );
+        let unix = clocks.unix;
+        let stapler = match &config.proof {
+            ClientProof::Certificate(own) => Some(Stapler::new(own, &provider, unix)),
+            _ => None,
+        };
         let checker = match proof {
             GatewayProof::Certificate(trust) => {
-                Some(CertificateChecker::new(*trust, Purpose::IkeGateway, provider))
+                Some(CertificateChecker::new(*trust, Purpose::IkeGateway, provider, unix))
             }
             secret => {
                 config.gateway_proof = secret;
                 None
             }
         };
-        Ok(Self { stack, config, checker, connection: None, events: VecDeque::new() })
+        Ok(Self { stack, config, checker, stapler, connection: None, events: VecDeque::new() })
     }
 
     /// Starts connecting; progress and result come as events. While a connection is being made or stands,
@@ -134,7 +141,7 @@ impl Client {
             return Ok(());
         }
         let path = Path { local: self.config.local, remote: self.config.gateway };
-        let peer = Arc::new(self.peer_config());
+        let peer = Arc::new(self.peer_config(self.stack.unix(now)));
         let sa = self.stack.endpoint.connect(now, path, peer)?;
         let eap = match &self.config.proof {
             ClientProof::Password { user, password } => password_peer(user, password.as_ref()).ok(),
@@ -194,8 +201,13 @@ impl Client {
 
     /// Takes what was fetched, or why it could not be.
     pub fn handle_fetched(&mut self, now: Instant, id: FetchId, result: Result<Vec<u8>, String>) {
+        let unix = self.stack.unix(now);
+        let rng = self.stack.endpoint.rng();
+        if let Some(stapler) = &mut self.stapler {
+            stapler.handle_fetched(unix, id, &result, rng);
+        }
         if let Some(checker) = &mut self.checker {
-            checker.handle_fetched(self.stack.unix(now), id, result);
+            checker.handle_fetched(unix, id, result, rng);
         }
         self.work(now);
     }
@@ -290,10 +302,15 @@ impl Client {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.stack.endpoint.poll_timeout()
+        let fetch = [
+            self.checker.as_ref().and_then(CertificateChecker::poll_timeout),
+            self.stapler.as_ref().and_then(Stapler::poll_timeout),
+        ];
+        let fetch = fetch.into_iter().flatten().min().map(|unix| self.stack.instant_of(unix));
+        [self.stack.endpoint.poll_timeout(), fetch].into_iter().flatten().min()
     }
 
-    fn peer_config(&self) -> PeerConfig {
+    fn peer_config(&self, unix: UnixTime) -> PeerConfig {
         let config = &self.config;
         let local_auth = match &config.proof {
             ClientProof::SharedSecret(_) => LocalAuth::SharedSecret,
@@ -330,6 +347,8 @@ impl Client {
                 .as_ref()
                 .map(CertificateChecker::authorities)
                 .unwrap_or_default(),
+            ocsp_responders: self.checker.as_ref().and_then(CertificateChecker::ocsp_responders),
+            ocsp_response: self.stapler.as_ref().and_then(|stapler| stapler.response(unix)),
             proposals: policy.ike_proposals.clone(),
             request: Some(request),
             child: Some(child),
@@ -360,7 +379,11 @@ impl Client {
             }
             break;
         }
-        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch()) {
+        let unix = self.stack.unix(now);
+        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch(unix)) {
+            self.events.push_back(ClientEvent::Fetch(fetch));
+        }
+        while let Some(fetch) = self.stapler.as_mut().and_then(|s| s.poll_fetch(unix)) {
             self.events.push_back(ClientEvent::Fetch(fetch));
         }
         for line in self.stack.take_esp_key_log() {

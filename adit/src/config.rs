@@ -49,6 +49,12 @@ impl Clocks {
     pub fn unix_at(&self, now: Instant) -> UnixTime {
         self.unix.saturating_add(now - self.now)
     }
+
+    /// The moment of a time on the wall clock; the past is this value's own.
+    pub(crate) fn instant_of(&self, unix: UnixTime) -> Instant {
+        let ahead = unix.as_secs().saturating_sub(self.unix.as_secs());
+        self.now + Duration::from_secs(ahead)
+    }
 }
 
 /// How SAs are protected and how long they live; what gateways and clients have in common.
@@ -88,6 +94,21 @@ pub struct OwnCertificate {
     pub chain: Vec<Vec<u8>>,
     /// The key that the first certificate is for.
     pub key: Key,
+    /// The OCSP response that is sent along to peers that ask for one (RFC 4806).
+    pub staple: Staple,
+}
+
+/// Where the OCSP response about our own certificate comes from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Staple {
+    /// There is none.
+    #[default]
+    None,
+    /// This one, in DER.
+    Response(Vec<u8>),
+    /// From the responder that the certificate names, again and again, by fetch events. The issuer's certificate
+    /// has to stand second in the chain.
+    Fetch,
 }
 
 /// Where a private key is.

@@ -26,6 +26,7 @@ use crate::adapters::eap::{LocalServer, ServerStep, UserStore};
 use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::pool::AddressPool;
 use crate::adapters::radius::{EapAnswer, EapOutcome, RadiusServers};
+use crate::adapters::staple::Stapler;
 use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, Key, SetupError};
 use crate::limits::AttemptRate;
 use crate::stack::{KeyLogLine, Received, Stack};
@@ -64,6 +65,7 @@ pub struct Gateway {
     config: GatewayConfig,
     peers: Peers,
     checker: Option<CertificateChecker>,
+    stapler: Option<Stapler>,
     eap: Option<Eap>,
     pool: AddressPool,
     rate: AttemptRate,
@@ -96,11 +98,14 @@ impl Gateway {
         config.endpoint.responder = true;
         config.endpoint.proposals = config.policy.ike_proposals.clone();
         let trust = config.clients.certificates.take();
+        let unix = clocks.unix;
         let checker =
-            trust.map(|trust| CertificateChecker::new(trust, Purpose::IkeClient, provider));
+            trust.map(|trust| CertificateChecker::new(trust, Purpose::IkeClient, provider, unix));
+        let stapler = config.certificate.as_ref().map(|own| Stapler::new(own, &provider, unix));
         // Many clients send their certificate only to those who ask for it.
         if let Some(checker) = &checker {
             config.endpoint.authorities = checker.authorities();
+            config.endpoint.ocsp_responders = checker.ocsp_responders();
         }
         let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
         let nas_identifier = config.id.to_string();
@@ -117,6 +122,7 @@ impl Gateway {
             stack,
             peers: Peers::new(&config),
             checker,
+            stapler,
             eap,
             pool: AddressPool::new(config.pool.iter().copied()),
             rate: AttemptRate::new(config.limits.attempts_per_minute, clocks.now),
@@ -184,10 +190,23 @@ impl Gateway {
 
     /// Takes what was fetched, or why it could not be.
     pub fn handle_fetched(&mut self, now: Instant, id: FetchId, result: Result<Vec<u8>, String>) {
+        let unix = self.stack.unix(now);
+        let rng = self.stack.endpoint.rng();
+        if let Some(stapler) = &mut self.stapler {
+            stapler.handle_fetched(unix, id, &result, rng);
+        }
         if let Some(checker) = &mut self.checker {
-            checker.handle_fetched(self.stack.unix(now), id, result);
+            checker.handle_fetched(unix, id, result, rng);
         }
         self.work(now);
+    }
+
+    /// Sends this OCSP response in DER along with our certificate from now on, to clients that ask for one (RFC
+    /// 4806), or none. It replaces what the configuration says about that.
+    pub fn set_ocsp_response(&mut self, response: Option<&[u8]>) {
+        if let Some(stapler) = &mut self.stapler {
+            stapler.set(response);
+        }
     }
 
     /// Answers [`GatewayEvent::Sign`].
@@ -309,7 +328,12 @@ impl Gateway {
             Some(Eap::Radius(servers)) => servers.poll_timeout(),
             _ => None,
         };
-        [self.stack.endpoint.poll_timeout(), radius].into_iter().flatten().min()
+        let fetch = [
+            self.checker.as_ref().and_then(CertificateChecker::poll_timeout),
+            self.stapler.as_ref().and_then(Stapler::poll_timeout),
+        ];
+        let fetch = fetch.into_iter().flatten().min().map(|unix| self.stack.instant_of(unix));
+        [self.stack.endpoint.poll_timeout(), radius, fetch].into_iter().flatten().min()
     }
 
     /// Deals with all that has come up, until nothing more comes.
@@ -331,7 +355,11 @@ impl Gateway {
             }
             break;
         }
-        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch()) {
+        let unix = self.stack.unix(now);
+        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch(unix)) {
+            self.events.push_back(GatewayEvent::Fetch(fetch));
+        }
+        while let Some(fetch) = self.stapler.as_mut().and_then(|s| s.poll_fetch(unix)) {
             self.events.push_back(GatewayEvent::Fetch(fetch));
         }
         for line in self.stack.take_esp_key_log() {
@@ -386,6 +414,8 @@ impl Gateway {
                 let _ = self.stack.endpoint.answer(now, ticket, Ok(answer));
             }
             Ask::SelectPeer { peer_id, wants_eap, ticket, .. } => {
+                let unix = self.stack.unix(now);
+                self.peers.staple(self.stapler.as_ref().and_then(|it| it.response(unix)));
                 let answer = self.select(&peer_id, wants_eap);
                 if let Some(session) = self.sessions.get_mut(&sa) {
                     session.claimed = Some(peer_id);

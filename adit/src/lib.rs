@@ -18,7 +18,7 @@ pub mod tokio;
 pub use client::{Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 pub use config::{
     ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, GatewayConfig,
-    GatewayProof, Key, OwnCertificate, Policy, SetupError, Trust,
+    GatewayProof, Key, OwnCertificate, Policy, SetupError, Staple, Trust,
 };
 pub use gateway::{ConnectedClient, Gateway, GatewayEvent, Refusal, Target};
 pub use limits::Limits;

@@ -85,6 +85,11 @@ impl Stack {
         self.clocks.unix_at(now)
     }
 
+    /// The moment of a time on the wall clock.
+    pub(crate) fn instant_of(&self, unix: UnixTime) -> Instant {
+        self.clocks.instant_of(unix)
+    }
+
     /// ESP is told apart first: there is a thousand times as much of it.
     pub(crate) fn handle_datagram(
         &mut self,

@@ -1,12 +1,16 @@
 //! One certificate, read without copying (RFC 5280 section 4.1).
 
 use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::algorithm::AlgorithmIdentifier;
 use crate::der::{DerError, DerErrorKind, Field, Reader, tag, time};
+use crate::distribution;
 use crate::extension::Extensions;
 use crate::field::Format;
 use crate::name::Name;
+use crate::oid;
 
 /// A certificate, borrowed from its DER. Reading it checks the form of everything but the extensions'
 /// contents, and no signature: what it says is a claim until a [`Verifier`](crate::Verifier) has accepted it.
@@ -151,6 +155,12 @@ impl<'a> Certificate<'a> {
     /// The `SubjectPublicKeyInfo` in DER.
     pub fn subject_public_key_info(&self) -> &'a [u8] {
         self.spki.der
+    }
+
+    /// The URLs of OCSP responders that it names (RFC 6960 section 3.1); none if the extension is malformed.
+    pub fn ocsp_urls(&self) -> Vec<String> {
+        let extension = self.extensions.authority_info_access;
+        extension.map_or(Vec::new(), |it| distribution::access_urls(it, oid::ACCESS_OCSP))
     }
 
     /// Issuer and subject are the same name (RFC 5280 section 3.2).

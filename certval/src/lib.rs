@@ -60,7 +60,7 @@
 //! | `remembered` | peers that no anchor vouches for |
 //! | `ocsp`, `ocsp_request`, `responder`, `responses` | RFC 6960 |
 //! | `fetch`, `schedule` | what to fetch from where, and when |
-//! | `request`, `pkcs10`, `template`, `ldap`, `pem`, `pkcs12/` | around certificates: requests, user names, URLs, files |
+//! | `request`, `pkcs10`, `template`, `ldap`, `pem`, `bundle`, `pkcs12/` | around certificates: requests, user names, URLs, files |
 //! | `x509` | conversions to and from the types of `x509-cert` |
 //! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
@@ -72,6 +72,7 @@ extern crate alloc;
 mod algorithm;
 mod anchor;
 mod budget;
+mod bundle;
 mod certificate;
 mod constraints;
 mod crl;
@@ -114,6 +115,7 @@ mod x509;
 pub use algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
 pub use anchor::{Revocation, StatusSource, TrustAnchor};
 pub use budget::Budget;
+pub use bundle::read_certificates;
 pub use certificate::Certificate;
 pub use crl::{Crl, CrlError};
 pub use der::{DerError, DerErrorKind};

@@ -17,7 +17,6 @@ use crate::extension::KeyUsage;
 use crate::fetch::{Fetch, Source};
 use crate::ocsp::{OcspResponse, Single, Status};
 use crate::ocsp_request::OcspRequest;
-use crate::oid;
 use crate::path::{Link, Search};
 use crate::responder::Authority;
 use crate::store::compare_numbers;
@@ -101,9 +100,7 @@ fn fetch<'a>(
     }
     let crls = crls.into_iter().map(|url| Source::Crl { url: url.into() });
     let mut responders = anchor.ocsp_urls.clone();
-    if let Some(extension) = certificate.extensions.authority_info_access {
-        responders.extend(distribution::access_urls(extension, oid::ACCESS_OCSP));
-    }
+    responders.extend(certificate.ocsp_urls());
     let provider = &search.verifier.provider;
     let issuer = issuer_key(anchor, path, position);
     // Every responder understands SHA-1 here (RFC 5019 section 2.1.1), where nothing hangs on its strength.
@@ -262,10 +259,8 @@ impl<'a> Check<'_, 'a> {
         if extensions.ocsp_no_check.is_some() {
             return Ok(true);
         }
-        let says_how = extensions.crl_distribution_points.is_some()
-            || extensions.authority_info_access.is_some_and(|extension| {
-                !distribution::access_urls(extension, oid::ACCESS_OCSP).is_empty()
-            });
+        let says_how =
+            extensions.crl_distribution_points.is_some() || !responder.ocsp_urls().is_empty();
         match self.crl_status(responder, path, position) {
             Err(error) if matches!(error.reason, Reason::BudgetExceeded(_)) => Err(error),
             Ok(Status::Good) => Ok(true),

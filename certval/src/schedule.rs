@@ -138,7 +138,7 @@ pub enum ScheduleError {
     UnsupportedUrl(String),
     /// An LDAP URL that cannot be read.
     LdapUrl(LdapUrlError),
-    /// There are [`RevocationSchedule::MAX_POINTS`] already.
+    /// There are [`RevocationSchedule::MAX_POINTS`] already, and none of them fails.
     Full,
 }
 
@@ -321,7 +321,10 @@ impl RevocationSchedule {
             return Ok(*id);
         }
         if self.points.len() >= Self::MAX_POINTS {
-            return Err(ScheduleError::Full);
+            // Whatever was unreachable for longest makes room.
+            let failing = self.points.iter().filter(|(_, point)| point.failures > 0);
+            let worst = failing.max_by_key(|(_, point)| point.failures).map(|(id, _)| *id);
+            self.remove(worst.ok_or(ScheduleError::Full)?);
         }
         self.last += 1;
         let id = PointId(self.last);

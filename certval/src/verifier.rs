@@ -234,7 +234,7 @@ pub enum Outcome {
 pub struct CertificateFetch {
     /// Whose issuer is missing.
     pub certificate: CertificateRef,
-    /// HTTP or LDAP URLs of one certificate in DER or a PKCS#7 bundle.
+    /// HTTP or LDAP URLs of what [`read_certificates`](crate::read_certificates) reads.
     pub urls: Vec<String>,
 }
 

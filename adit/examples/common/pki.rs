@@ -1,6 +1,6 @@
 //! Certificates, CRLs and keys from PEM files.
 
-use adit::{Key, OwnCertificate, Trust};
+use adit::{Key, OwnCertificate, Staple, Trust};
 use adit_certval::{CrlStore, Revocation, TrustAnchor, Verifier};
 use adit_platform::Provider;
 use serde::Deserialize;
@@ -70,7 +70,7 @@ pub(crate) fn own(
     let keys = blocks(file, key, "PRIVATE KEY")?;
     let der = keys.first().ok_or_else(|| file.error(key.span(), "no private key"))?;
     let loaded = provider.keys.load_pkcs8(der).map_err(|error| file.error(key.span(), error))?;
-    Ok(OwnCertificate { chain, key: Key::Local(loaded) })
+    Ok(OwnCertificate { chain, key: Key::Local(loaded), staple: Staple::default() })
 }
 
 /// The DER of each PEM block of this kind; a file in DER is one block.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use adit::tokio::SystemRng;
 use adit::{
-    ClientConfig, ClientProof, EapServer, GatewayConfig, GatewayProof, Key, OwnCertificate, Trust,
+    ClientConfig, ClientProof, EapServer, GatewayConfig, GatewayProof, Key, OwnCertificate, Staple,
+    Trust,
 };
 use adit_certval::{CrlStore, TrustAnchor, Verifier};
 use adit_ikev2::Identity;
@@ -72,6 +73,7 @@ impl World {
         config.certificate = Some(OwnCertificate {
             chain: vec![self.gateway.certificate.clone()],
             key: Key::Local(PROVIDER.keys.load_pkcs8(self.gateway.key.pkcs8())?),
+            staple: Staple::None,
         });
         let server = ServerConfig::new(self.radius, Secret::copy_from(RADIUS_SECRET));
         let mut radius = adit_radius::ClientConfig::new(vec![server]);

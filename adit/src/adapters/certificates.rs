@@ -3,12 +3,17 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use adit_certval::{CrlStore, Error, Outcome, Purpose, Query, Source, VerifiedPath, Verifier};
+use adit_certval::{
+    CertificateFetch, CrlStore, Error, FetchPoint, Outcome, PointId, Purpose, Query, Refresh,
+    Revocation, RevocationSchedule, ScheduledFetch, Source, VerifiedPath, Verifier,
+    read_certificates,
+};
 use adit_ikev2::wire::CertEncoding;
 use adit_ikev2::{Identity, Ticket, VerifiedKey};
-use adit_platform::{Instant, Provider, UnixTime};
+use adit_platform::{Instant, Provider, Rng, UnixTime};
 
 use crate::config::Trust;
 
@@ -18,17 +23,46 @@ const MAX_URLS: usize = 16;
 /// The most peers that wait for fetches at a time.
 const MAX_WAITING: usize = 1000;
 
+/// The most certificates that are kept for one peer, those that were fetched included.
+const MAX_CHAIN: usize = 64;
+
+/// The most issuers that were fetched and proved useful which are kept for later peers.
+const MAX_LEARNED: usize = 256;
+
 /// Names a [`Fetch`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct FetchId(u64);
+pub struct FetchId(pub(super) FetchFor);
+
+/// Who waits for a fetch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum FetchFor {
+    /// The store of revocation information.
+    Store(PointId),
+    /// Peers whose issuer is missing.
+    Issuer(u64),
+    /// Our own certificate.
+    Staple(PointId),
+}
 
 /// Something that the host has to fetch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fetch {
     /// For the answer.
     pub id: FetchId,
-    /// Where it is.
+    /// Where it is: an HTTP URL, or the LDAP URL of a CRL.
     pub url: String,
+    /// What to send there by POST as `application/ocsp-request`; `None` is a plain GET.
+    pub post: Option<Vec<u8>>,
+}
+
+impl Fetch {
+    pub(super) fn scheduled(id: FetchFor, wanted: &ScheduledFetch) -> Self {
+        let post = match &wanted.source {
+            Source::Ocsp { request, .. } => Some(request.to_der()),
+            _ => None,
+        };
+        Self { id: FetchId(id), url: wanted.source.url().into(), post }
+    }
 }
 
 /// What became of one peer's certificate.
@@ -44,7 +78,9 @@ pub struct Verdict {
 ///
 /// [`check`](Self::check) a peer, then drain [`poll_fetch`](Self::poll_fetch) and
 /// [`poll_verdict`](Self::poll_verdict); give each fetch's result to
-/// [`handle_fetched`](Self::handle_fetched) and drain again. A CRL that was fetched serves all later peers.
+/// [`handle_fetched`](Self::handle_fetched) and drain again, and [`poll_fetch`](Self::poll_fetch) at
+/// [`poll_timeout`](Self::poll_timeout) too. CRLs that were fetched serve all later peers, and are fetched anew
+/// before they run out.
 #[derive(Debug)]
 pub struct CertificateChecker {
     provider: Provider,
@@ -52,23 +88,14 @@ pub struct CertificateChecker {
     crls: CrlStore,
     fetch: bool,
     purpose: Purpose,
-    running: BTreeMap<FetchId, Running>,
-    waiting: Vec<Waiting>,
+    schedule: RevocationSchedule,
+    /// Fetches of issuers, by URL.
+    running: BTreeMap<String, u64>,
     last_fetch: u64,
+    learned: usize,
+    waiting: Vec<Waiting>,
     fetches: VecDeque<Fetch>,
     verdicts: VecDeque<Verdict>,
-}
-
-#[derive(Debug)]
-struct Running {
-    url: String,
-    what: What,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum What {
-    Crl,
-    Certificate,
 }
 
 /// A peer whose verdict waits for fetches.
@@ -77,22 +104,36 @@ struct Waiting {
     ticket: Ticket<VerifiedKey>,
     peer_id: Identity,
     chain: Vec<Vec<u8>>,
+    /// How many of the chain the peer sent; the others were fetched.
+    sent: usize,
+    /// CRLs and OCSP responses that the peer sent. They count for it alone until it is believed.
+    crls: Vec<Vec<u8>>,
+    stapled: Vec<Vec<u8>>,
     tried: BTreeSet<String>,
     open: BTreeSet<FetchId>,
 }
 
 impl CertificateChecker {
     /// A checker of certificates that are to be used for `purpose`.
-    pub fn new(trust: Trust, purpose: Purpose, provider: Provider) -> Self {
+    pub fn new(trust: Trust, purpose: Purpose, provider: Provider, unix: UnixTime) -> Self {
+        let mut schedule = RevocationSchedule::new();
+        if trust.fetch {
+            for point in trust.verifier.anchors().iter().filter_map(FetchPoint::of_anchor) {
+                // A URL that nobody can fetch is missed when a certificate needs it.
+                let _ = schedule.add(unix, point);
+            }
+        }
         Self {
             provider,
             verifier: trust.verifier,
             crls: trust.crls,
             fetch: trust.fetch,
             purpose,
+            schedule,
             running: BTreeMap::new(),
-            waiting: Vec::new(),
             last_fetch: 0,
+            learned: 0,
+            waiting: Vec::new(),
             fetches: VecDeque::new(),
             verdicts: VecDeque::new(),
         }
@@ -110,8 +151,19 @@ impl CertificateChecker {
         hashes.filter_map(|hash| (*hash).try_into().ok()).collect()
     }
 
-    /// Judges `chain`, the peer's certificate first, which has to bear `peer_id`. CRLs among `evidence`, which
-    /// the peer sent, are taken in if their signatures are good.
+    /// The hashes that name our trusted OCSP responders in CERTREQ (RFC 4806), usually none; `None` if an OCSP
+    /// response would be of no use.
+    pub fn ocsp_responders(&self) -> Option<Vec<[u8; 20]>> {
+        let anchors = self.verifier.anchors().iter();
+        let mut checked =
+            anchors.filter(|anchor| anchor.revocation != Revocation::Ignore).peekable();
+        checked.peek()?;
+        let hashes = checked.flat_map(|anchor| anchor.ocsp_responder_hashes(&self.provider));
+        Some(hashes.filter_map(|hash| (*hash).try_into().ok()).collect())
+    }
+
+    /// Judges `chain`, the peer's certificate first, which has to bear `peer_id`. `evidence` is what else the
+    /// peer sent: CRLs and OCSP responses in it count for this peer, and CRLs are kept once it is believed.
     pub fn check(
         &mut self,
         now: Instant,
@@ -122,33 +174,48 @@ impl CertificateChecker {
         evidence: &[(CertEncoding, Vec<u8>)],
     ) {
         self.waiting.retain(|waiting| waiting.ticket.deadline() > now);
-        for (encoding, bytes) in evidence {
-            if *encoding == CertEncoding::CRL {
-                // One that cannot be used helps as little as one that was not sent.
-                let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
-                let _ = self.crls.insert(&self.verifier, bytes.clone(), &chain);
-            }
-        }
+        let of = |kind: CertEncoding| {
+            let evidence = evidence.iter().filter(move |(encoding, _)| *encoding == kind);
+            evidence.map(|(_, bytes)| bytes.clone()).collect()
+        };
+        let (crls, stapled) = (of(CertEncoding::CRL), of(CertEncoding::OCSP_CONTENT));
         let (tried, open) = (BTreeSet::new(), BTreeSet::new());
-        self.judge(unix, Waiting { ticket, peer_id, chain, tried, open });
+        let sent = chain.len();
+        self.judge(unix, Waiting { ticket, peer_id, chain, sent, crls, stapled, tried, open });
     }
 
     /// Takes what was fetched, or why it could not be.
-    pub fn handle_fetched(&mut self, unix: UnixTime, id: FetchId, result: Result<Vec<u8>, String>) {
-        let Some(Running { what, .. }) = self.running.remove(&id) else { return };
-        if let Ok(bytes) = result {
-            match what {
-                // What cannot be used is as good as unreachable: the next verdict says what is missing.
-                What::Crl => {
-                    let waiting = self.waiting.iter().filter(|waiting| waiting.open.contains(&id));
-                    let chains = waiting.flat_map(|waiting| waiting.chain.iter());
-                    let certificates: Vec<&[u8]> = chains.map(Vec::as_slice).collect();
-                    let _ = self.crls.insert(&self.verifier, bytes, &certificates);
-                }
-                What::Certificate => {
-                    let _ = self.verifier.add_intermediate(bytes);
-                }
+    pub fn handle_fetched(
+        &mut self,
+        unix: UnixTime,
+        id: FetchId,
+        result: Result<Vec<u8>, String>,
+        rng: &mut dyn Rng,
+    ) {
+        let is_done = match id.0 {
+            FetchFor::Store(point) => {
+                // What does not help is missed by the next verdict, which says so.
+                let (verifier, crls) = (&self.verifier, &mut self.crls);
+                let _ = self.schedule.fetched(unix, point, result, verifier, crls, rng);
+                !self.schedule.is_pending(unix, point)
             }
+            FetchFor::Issuer(number) => {
+                self.running.retain(|_, running| *running != number);
+                let found = result.ok().and_then(|bytes| read_certificates(&bytes).ok());
+                for certificate in found.into_iter().flatten() {
+                    for waiting in self.waiting.iter_mut().filter(|it| it.open.contains(&id)) {
+                        if waiting.chain.len() < MAX_CHAIN && !waiting.chain.contains(&certificate)
+                        {
+                            waiting.chain.push(certificate.clone());
+                        }
+                    }
+                }
+                true
+            }
+            FetchFor::Staple(_) => return,
+        };
+        if !is_done {
+            return;
         }
         let mut ready = Vec::new();
         for (index, waiting) in self.waiting.iter_mut().enumerate() {
@@ -164,8 +231,17 @@ impl CertificateChecker {
     }
 
     /// The next thing to fetch.
-    pub fn poll_fetch(&mut self) -> Option<Fetch> {
-        self.fetches.pop_front()
+    pub fn poll_fetch(&mut self, unix: UnixTime) -> Option<Fetch> {
+        if let Some(fetch) = self.fetches.pop_front() {
+            return Some(fetch);
+        }
+        let wanted = self.schedule.next_fetch(unix)?;
+        Some(Fetch::scheduled(FetchFor::Store(wanted.point), &wanted))
+    }
+
+    /// When there will be something to fetch again.
+    pub fn poll_timeout(&self) -> Option<UnixTime> {
+        self.schedule.poll_timeout()
     }
 
     /// The next peer that was judged.
@@ -176,33 +252,23 @@ impl CertificateChecker {
     fn judge(&mut self, unix: UnixTime, mut waiting: Waiting) {
         let mut may_fetch = self.fetch && self.waiting.len() < MAX_WAITING;
         loop {
-            let outcome = self.verify(unix, &waiting, may_fetch);
-            let (what, wanted): (What, Vec<Vec<String>>) = match outcome {
-                Ok(Outcome::Accepted(path)) => return self.decide(waiting, Ok(path)),
+            match self.verify(unix, &waiting, may_fetch) {
+                Ok(Outcome::Accepted(path)) => {
+                    self.learn(&waiting, &path);
+                    return self.decide(waiting, Ok(path));
+                }
                 Ok(Outcome::NeedsRevocation(fetches)) => {
-                    let crls = |source| match source {
-                        Source::Crl { url } => Some(url),
-                        _ => None,
-                    };
-                    let urls = fetches.into_iter().map(|fetch| fetch.sources);
-                    (
-                        What::Crl,
-                        urls.map(|list| list.into_iter().filter_map(crls).collect()).collect(),
-                    )
+                    for fetch in fetches {
+                        self.want_status(unix, &mut waiting, fetch);
+                    }
                 }
                 Ok(Outcome::NeedsCertificates(fetches)) => {
-                    (What::Certificate, fetches.into_iter().map(|fetch| fetch.urls).collect())
+                    for fetch in fetches {
+                        self.want_issuer(&mut waiting, fetch);
+                    }
                 }
-                Ok(_) => (What::Crl, Vec::new()),
+                Ok(_) => {}
                 Err(error) => return self.decide(waiting, Err(error)),
-            };
-            for urls in wanted {
-                // One URL of each at a time: the others are its backups.
-                let fresh = urls.into_iter().find(|url| !waiting.tried.contains(url));
-                if let Some(url) = fresh.filter(|_| waiting.tried.len() < MAX_URLS) {
-                    waiting.tried.insert(url.clone());
-                    waiting.open.insert(self.start_fetch(url, what));
-                }
             }
             if !waiting.open.is_empty() {
                 self.waiting.push(waiting);
@@ -218,25 +284,75 @@ impl CertificateChecker {
 
     fn verify(&self, unix: UnixTime, of: &Waiting, may_fetch: bool) -> Result<Outcome, Error> {
         let chain: Vec<&[u8]> = of.chain.iter().map(Vec::as_slice).collect();
+        let stapled: Vec<&[u8]> = of.stapled.iter().map(Vec::as_slice).collect();
         let mut query = Query::new(&chain, unix);
         let id = adit_certval::Identity::from_ike(of.peer_id.kind().0, of.peer_id.data());
         query.identity = Some(id);
         query.purpose = self.purpose;
         query.may_fetch = may_fetch;
-        self.verifier.verify(&query, &self.crls)
+        query.stapled = &stapled;
+        if of.crls.is_empty() {
+            return self.verifier.verify(&query, &self.crls);
+        }
+        // Anybody can make a CA and a CRL of it: the store for all learns of them when the peer is believed.
+        let mut crls = self.crls.clone();
+        for crl in &of.crls {
+            // One that cannot be used helps as little as one that was not sent.
+            let _ = crls.insert(&self.verifier, crl.clone(), &chain);
+        }
+        self.verifier.verify(&query, &crls)
     }
 
-    /// Several peers that need the same share one fetch.
-    fn start_fetch(&mut self, url: String, what: What) -> FetchId {
-        let same = self.running.iter().find(|(_, r)| r.what == what && r.url == url);
-        if let Some((id, _)) = same {
-            return *id;
+    /// Fetches the status of a certificate from the next source that has not been tried, unless it is known to
+    /// be out of reach. Others that need the same share the fetch.
+    fn want_status(&mut self, unix: UnixTime, waiting: &mut Waiting, fetch: adit_certval::Fetch) {
+        for source in fetch.sources {
+            if waiting.tried.len() >= MAX_URLS || !waiting.tried.insert(source.url().into()) {
+                continue;
+            }
+            // A response is about one certificate; who knows whether it comes again.
+            let refresh = match source {
+                Source::Ocsp { .. } => Refresh::NEVER,
+                _ => Refresh::BY_NEXT_UPDATE,
+            };
+            let mut point = FetchPoint::new(vec![source], refresh);
+            point.certificates = waiting.chain.iter().skip(1).cloned().collect();
+            let Ok(point) = self.schedule.add(unix, point) else { continue };
+            if self.schedule.is_pending(unix, point) {
+                waiting.open.insert(FetchId(FetchFor::Store(point)));
+                return;
+            }
         }
-        self.last_fetch += 1;
-        let id = FetchId(self.last_fetch);
-        self.fetches.push_back(Fetch { id, url: url.clone() });
-        self.running.insert(id, Running { url, what });
-        id
+    }
+
+    fn want_issuer(&mut self, waiting: &mut Waiting, fetch: CertificateFetch) {
+        // One URL of each at a time: the others are its backups.
+        let fresh = fetch.urls.into_iter().find(|url| !waiting.tried.contains(url));
+        let Some(url) = fresh.filter(|_| waiting.tried.len() < MAX_URLS) else { return };
+        waiting.tried.insert(url.clone());
+        let (last, fetches) = (&mut self.last_fetch, &mut self.fetches);
+        let number = *self.running.entry(url.clone()).or_insert_with(|| {
+            *last += 1;
+            fetches.push_back(Fetch { id: FetchId(FetchFor::Issuer(*last)), url, post: None });
+            *last
+        });
+        waiting.open.insert(FetchId(FetchFor::Issuer(number)));
+    }
+
+    /// Keeps for later peers what helped to believe this one.
+    fn learn(&mut self, waiting: &Waiting, path: &VerifiedPath) {
+        let certificates: Vec<&[u8]> = path.certificates().collect();
+        for crl in &waiting.crls {
+            let _ = self.crls.insert(&self.verifier, crl.clone(), &certificates);
+        }
+        let fetched = waiting.chain.get(waiting.sent..).unwrap_or_default();
+        for issuer in certificates.into_iter().skip(1) {
+            let is_new = fetched.iter().any(|der| der == issuer);
+            if is_new && self.learned < MAX_LEARNED {
+                self.learned +=
+                    usize::from(self.verifier.add_intermediate(issuer.to_vec()).is_ok());
+            }
+        }
     }
 
     fn decide(&mut self, waiting: Waiting, result: Result<VerifiedPath, Error>) {

@@ -43,4 +43,14 @@ impl Peers {
             eap: peer(own, RemoteAuth::Eap),
         }
     }
+
+    /// Sends this OCSP response along with our certificate from now on.
+    pub(super) fn staple(&mut self, response: Option<Arc<[u8]>>) {
+        if self.certificate.ocsp_response == response {
+            return;
+        }
+        for peer in [&mut self.certificate, &mut self.eap] {
+            Arc::make_mut(peer).ocsp_response.clone_from(&response);
+        }
+    }
 }

@@ -298,7 +298,7 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
                 Ok(event) => return Some(event),
                 Err(wanted) => {
                     self.fetches.spawn(async move {
-                        let result = fetch(&wanted.url, FETCH_TIMEOUT).await;
+                        let result = fetch(&wanted.url, wanted.post, FETCH_TIMEOUT).await;
                         (wanted.id, result.map_err(|error| error.to_string()))
                     });
                 }

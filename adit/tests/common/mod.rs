@@ -8,8 +8,8 @@ use adit::adapters::eap::UserStore;
 use adit::adapters::esp::Tunnels;
 use adit::{
     Client, ClientConfig, ClientEvent, ClientProof, Clocks, Connection, Disconnect, EapServer,
-    Gateway, GatewayConfig, GatewayEvent, GatewayProof, Key, OwnCertificate, Received, Target,
-    Trust,
+    Gateway, GatewayConfig, GatewayEvent, GatewayProof, Key, OwnCertificate, Received, Staple,
+    Target, Trust,
 };
 use adit_certval::{CrlStore, Revocation, TrustAnchor, Verifier};
 use adit_eap::Credential;
@@ -71,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) client_certificate: Issued,
     pub(crate) password: Option<&'static str>,
     pub(crate) revocation: Revocation,
+    /// What goes along with either end's certificate.
+    pub(crate) staple: Staple,
     /// What the web server has.
     pub(crate) web: BTreeMap<String, Vec<u8>>,
     pub(crate) unix: u64,
@@ -102,6 +104,7 @@ impl Setup {
             client_certificate,
             password: Some(PASSWORD),
             revocation: Revocation::Require,
+            staple: Staple::None,
             web,
             unix: pki::NOW,
             gateway,
@@ -121,7 +124,8 @@ impl Setup {
 
     fn own(&self, issued: &Issued) -> OwnCertificate {
         let key = self.provider.keys.load_pkcs8(issued.key.pkcs8()).unwrap();
-        OwnCertificate { chain: vec![issued.certificate.clone()], key: Key::Local(key) }
+        let chain = vec![issued.certificate.clone(), self.authority.certificate.clone()];
+        OwnCertificate { chain, key: Key::Local(key), staple: self.staple.clone() }
     }
 
     fn trust(&self) -> Trust {
@@ -192,6 +196,7 @@ impl Setup {
             radius: self.radius_answers.then_some(radius),
             net: Network::new(self.seed, self.conditions),
             web: self.web,
+            fetched: [Vec::new(), Vec::new()],
             now: clocks.now,
             client_events: Vec::new(),
             gateway_events: Vec::new(),
@@ -207,7 +212,9 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     radius: Option<RadiusServer>,
     pub(crate) net: Network,
-    web: BTreeMap<String, Vec<u8>>,
+    pub(crate) web: BTreeMap<String, Vec<u8>>,
+    /// What each of client and gateway has fetched, and when.
+    pub(crate) fetched: [Vec<(Instant, String)>; 2],
     pub(crate) now: Instant,
     pub(crate) client_events: Vec<ClientEvent>,
     pub(crate) gateway_events: Vec<GatewayEvent>,
@@ -310,6 +317,7 @@ impl World {
                 idle = false;
                 match event {
                     ClientEvent::Fetch(fetch) => {
+                        self.fetched[0].push((self.now, fetch.url.clone()));
                         let found = self.web.get(&fetch.url).cloned();
                         let found = found.ok_or_else(|| "404".to_owned());
                         self.client.handle_fetched(self.now, fetch.id, found);
@@ -321,6 +329,7 @@ impl World {
                 idle = false;
                 match event {
                     GatewayEvent::Fetch(fetch) => {
+                        self.fetched[1].push((self.now, fetch.url.clone()));
                         let found = self.web.get(&fetch.url).cloned();
                         let found = found.ok_or_else(|| "404".to_owned());
                         self.gateway.handle_fetched(self.now, fetch.id, found);
