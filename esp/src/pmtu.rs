@@ -1,12 +1,15 @@
-//! Packets that are too big for the tunnel, and what their sender is told: RFC 4301 section 8,
-//! RFC 1191, RFC 8201.
+//! Packets that are too big for the tunnel, what their sender is told, and how long a packet the path
+//! carries: RFC 4301 section 8, RFC 1191, RFC 8201.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
+
+use adit_platform::Instant;
 
 use crate::checksum::internet_checksum;
 use crate::ip::IpPacket;
-use crate::packet::NextHeader;
+use crate::packet::{NextHeader, Spi};
 
 /// The least MTU that an IPv6 link has, and so the least that its senders are told: RFC 8200 section 5.
 pub(crate) const MIN_MTU_V6: usize = 1280;
@@ -158,4 +161,167 @@ fn may_be_answered(packet: &[u8], headers: &IpPacket) -> bool {
         _ => false,
     };
     from_one && to_one && !is_error && !headers.fragment.is_later()
+}
+
+/// How long a packet the path to a peer carries whole, as far as is known.
+///
+/// It starts with what the link carries, goes down when a router says so, and up again when that is long
+/// ago: paths change. What is believed has a lower bound, because nobody authenticates routers: RFC 4301
+/// section 6.1.1.
+///
+/// ```
+/// use adit_esp::pmtu::PathMtu;
+/// use adit_platform::Instant;
+/// use core::time::Duration;
+///
+/// let now = Instant::from_origin(Duration::ZERO);
+/// let mut path = PathMtu::new(1500, 576);
+/// assert!(path.report(now, 1400));
+/// assert_eq!(path.current(now), 1400);
+/// assert!(path.report(now, 100), "a lie, or a strange link");
+/// assert_eq!(path.current(now), 576);
+/// assert_eq!(path.current(now + PathMtu::LIFETIME), 1500);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PathMtu {
+    link: usize,
+    minimum: usize,
+    reported: usize,
+    reported_at: Instant,
+}
+
+impl PathMtu {
+    /// How long a report is believed: RFC 1191 section 6.3, RFC 8201 section 4.
+    pub const LIFETIME: Duration = Duration::from_secs(600);
+
+    /// A path of which no more is known than the `link` to it, in bytes of IP packet. It is never believed to
+    /// carry less than `minimum`: where that is wrong, packets are fragmented on their way or lost.
+    pub const fn new(link: usize, minimum: usize) -> Self {
+        let minimum = if minimum < link { minimum } else { link };
+        Self { link, minimum, reported: link, reported_at: Instant::from_origin(Duration::ZERO) }
+    }
+
+    /// Takes a router's word that it carries no more than `mtu` bytes: [`TooBigReport`]. Returns whether
+    /// that changes anything.
+    pub fn report(&mut self, now: Instant, mtu: usize) -> bool {
+        let before = self.current(now);
+        //= RFC 8201 section 4: a report must never make the estimate greater.
+        let reported = mtu.max(self.minimum);
+        if reported >= before {
+            return false;
+        }
+        (self.reported, self.reported_at) = (reported, now);
+        true
+    }
+
+    /// The longest packet in bytes, outer headers included.
+    pub fn current(&self, now: Instant) -> usize {
+        let is_old = now >= self.reported_at + Self::LIFETIME;
+        if is_old { self.link } else { self.reported }
+    }
+}
+
+/// What a router says about an ESP packet of ours that was too big for it. It is not authenticated, so that
+/// the SPI and a [`PathMtu`] with a minimum are all that keeps a liar off: RFC 4301 sections 6.1.1 and 8.2.
+///
+/// ```
+/// use adit_esp::Spi;
+/// use adit_esp::pmtu::TooBigReport;
+///
+/// let message = [
+///     0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 198, 51, 100, 1, 192, 0, 2, 1, // IPv4
+///     3, 4, 0, 0, 0, 0, 0x05, 0x14, // fragmentation needed, 1,300 bytes
+///     0x45, 0, 5, 220, 0, 0, 0x40, 0, 64, 50, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, // our packet
+///     0xc0, 0xff, 0xee, 0x01, 0, 0, 0, 9, // its SPI and sequence number
+/// ];
+/// let report = TooBigReport::parse(&message).expect("it is one");
+/// assert_eq!((report.spi, report.mtu), (Spi(0xc0ff_ee01), 1300));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooBigReport {
+    /// The SPI of the packet: the outbound SA's.
+    pub spi: Spi,
+    /// Where the packet went.
+    pub destination: IpAddr,
+    /// The longest packet that the router carries on, in bytes; less than the packet had.
+    pub mtu: usize,
+}
+
+impl TooBigReport {
+    /// Reads `message`, a whole IP packet from the unprotected side. `None` if it is no such report, or not
+    /// about ESP, bare or in UDP on port 4500, from the address that the message went to.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let headers = IpPacket::parse(message).ok()?;
+        let icmp = message.get(headers.header_len..headers.total_len)?;
+        let (head, quoted) = icmp.split_first_chunk::<8>()?;
+        let &[kind, code, .., m0, m1, m2, m3] = head;
+        let mtu = match (headers.protocol, kind, code) {
+            //= RFC 1191 section 4: the low half, the high one is unused.
+            (NextHeader::ICMP, 3, 4) => usize::from(u16::from_be_bytes([m2, m3])),
+            //= RFC 4443 section 3.2
+            (NextHeader::ICMPV6, 2, _) => {
+                usize::try_from(u32::from_be_bytes([m0, m1, m2, m3])).ok()?
+            }
+            _ => return None,
+        };
+        let quoted = Quoted::read(quoted)?;
+        if quoted.source != headers.destination {
+            return None;
+        }
+        // A router older than RFC 1191 says nothing: the next plateau of its section 7.1.
+        let mtu =
+            if mtu == 0 { *PLATEAUS.iter().find(|plateau| **plateau < quoted.len)? } else { mtu };
+        let Quoted { spi, destination, len, .. } = quoted;
+        (mtu < len).then_some(Self { spi, destination, mtu })
+    }
+}
+
+/// The MTUs that links have: RFC 1191 section 7.1.
+const PLATEAUS: [usize; 10] = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, MIN_MTU_V4];
+
+/// The front of an ESP packet of ours, as a router quotes it.
+struct Quoted {
+    source: IpAddr,
+    destination: IpAddr,
+    spi: Spi,
+    len: usize,
+}
+
+impl Quoted {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let address = |at: usize, len: usize| {
+            let octets = bytes.get(at..at + len)?;
+            match octets {
+                [a, b, c, d] => Some(IpAddr::from([*a, *b, *c, *d])),
+                _ => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
+            }
+        };
+        let field = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+        let (source, destination, protocol, header_len, len) = match bytes.first()? >> 4 {
+            4 => {
+                let header_len = usize::from(bytes[0] & 15) * 4;
+                let protocol = NextHeader(*bytes.get(9)?);
+                (address(12, 4)?, address(16, 4)?, protocol, header_len, field(2)?.into())
+            }
+            // Ours have no extension headers.
+            6 => {
+                let protocol = NextHeader(*bytes.get(6)?);
+                (address(8, 16)?, address(24, 16)?, protocol, 40, 40 + usize::from(field(4)?))
+            }
+            _ => return None,
+        };
+        let upper = bytes.get(header_len..)?;
+        let esp = match protocol {
+            NextHeader::ESP => upper,
+            NextHeader::UDP => {
+                let ports = [[upper.first()?, upper.get(1)?], [upper.get(2)?, upper.get(3)?]];
+                let port = crate::encap::PORT.to_be_bytes();
+                let is_ours = ports.iter().any(|[high, low]| [**high, **low] == port);
+                upper.get(8..).filter(|_| is_ours)?
+            }
+            _ => return None,
+        };
+        let spi = Spi::of_packet(esp).filter(|spi| !spi.is_reserved())?;
+        Some(Self { source, destination, spi, len })
+    }
 }

@@ -1,4 +1,16 @@
-//! What an SA has done: RFC 4303 sections 3.3.3, 3.4 and 4 name what is to be audited.
+//! What an SA has done, and what it has refused.
+//!
+//! RFC 4303 section 4 names the events that an audit log is to have; each has its counter, and the error that
+//! goes with it says what the log entry needs.
+//!
+//! | event | error | counter |
+//! |---|---|---|
+//! | no SA for a packet (3.4.2) | [`OpenError::WrongSpi`] | [`Sad::unknown_spi`](crate::sad::Sad::unknown_spi) |
+//! | a fragment offered to ESP (3.4.1) | [`OpenError::Fragment`] | [`InboundStats::fragments`] |
+//! | sequence number overflow (3.3.3) | [`SealError::SequenceExhausted`](crate::SealError::SequenceExhausted) | [`OutboundStats::exhausted`] |
+//! | anti-replay check (3.4.3) | [`OpenError::TooOld`], [`OpenError::Replayed`] | [`InboundStats::too_old`], [`InboundStats::replayed`] |
+//! | integrity check (3.4.4) | [`OpenError::Authentication`] | [`InboundStats::authentication`] |
+//! | selectors (RFC 4301 section 5.2) | [`OpenError::Selectors`] | [`InboundStats::selectors`] |
 
 use core::ops::AddAssign;
 
@@ -8,11 +20,11 @@ use crate::error::OpenError;
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct OutboundStats {
-    /// Packets sealed.
+    /// Packets sealed, dummies included.
     pub packets: u64,
     /// Bytes of payload in them.
     pub bytes: u64,
-    /// Packets refused for want of room or for their length.
+    /// Packets refused for want of room, for their length, or by the cipher.
     pub misuse: u64,
     /// Packets refused because the sequence numbers are used up.
     pub exhausted: u64,

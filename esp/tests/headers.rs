@@ -4,10 +4,14 @@ mod common;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use std::time::Duration;
+
 use adit_esp::SealError;
 use adit_esp::ip::IpPacket;
 use adit_esp::outer::{Congested, DontFragment, Dscp, EcnMode, OuterHeader, decapsulate_ecn};
-use adit_esp::pmtu::{Fragmentation, Passage, too_big};
+use adit_esp::pmtu::{Fragmentation, Passage, PathMtu, TooBigReport, too_big};
+use adit_platform::Instant;
+use adit_testkit::mutate;
 use common::{ipv4, ipv6};
 
 const V4: [IpAddr; 2] =
@@ -239,4 +243,69 @@ fn what_may_not_be_answered_is_not() {
     assert!(too_big(&echo, 80, V4[0]).is_some());
     assert_eq!(too_big(&echo, 80, V6[0]), None, "of another family");
     assert_eq!(too_big(&echo[..50], 80, V4[0]), None, "not whole");
+}
+
+/// An ESP packet of ours and where it went: bare or in UDP.
+fn our_packet(ends: [IpAddr; 2], udp: bool) -> Vec<u8> {
+    let inner = ipv4(1400);
+    let mut outer = OuterHeader::new(ends[0], ends[1]);
+    outer.udp = udp.then_some((4500, 61_000));
+    let mut buf = vec![0xab; 48 + 1440];
+    let esp = 48..48 + 1440;
+    buf[48..56].copy_from_slice(&[0xc0, 0xff, 0xee, 0x01, 0, 0, 0, 9]);
+    let packet = outer.write(&IpPacket::parse(&inner).unwrap(), 1, &mut buf, esp).unwrap();
+    buf[packet].to_vec()
+}
+
+//= RFC 4301 section 8.2, RFC 1191 sections 4 and 7.1
+#[test]
+fn a_router_says_what_the_path_carries() {
+    for (ends, router) in [(V4, [198, 51, 100, 1].into()), (V6, V6[1])] {
+        for udp in [false, true] {
+            let packet = our_packet(ends, udp);
+            let message = too_big(&packet, 1300, router).unwrap();
+            let report = TooBigReport::parse(&message).unwrap();
+            assert_eq!(report.spi, adit_esp::Spi(0xc0ff_ee01));
+            assert_eq!((report.destination, report.mtu), (ends[1], 1300));
+
+            let parse = |edit: &dyn Fn(&mut Vec<u8>)| {
+                let mut message = message.clone();
+                edit(&mut message);
+                TooBigReport::parse(&message)
+            };
+            let at = IpPacket::parse(&message).unwrap().header_len;
+            assert_eq!(parse(&|message| message[at] = 1), None, "another ICMP message");
+            let protocol_at = at + 8 + if ends[0].is_ipv4() { 9 } else { 6 };
+            assert_eq!(parse(&|message| message[protocol_at] = 6), None, "about TCP");
+            let to_at = if ends[0].is_ipv4() { 19 } else { 39 };
+            assert_eq!(parse(&|message| message[to_at] ^= 1), None, "not to who sent the packet");
+            assert_eq!(parse(&|message| message[at + 6..at + 8].fill(0xff)), None, "no less");
+            if ends[0].is_ipv4() {
+                let old = parse(&|message| message[at + 6..at + 8].fill(0)).unwrap();
+                let expected = if packet.len() > 1492 { 1492 } else { 1006 };
+                assert_eq!(old.mtu, expected, "of an old router, the next plateau");
+            }
+            if udp {
+                let ports = at + 8 + if ends[0].is_ipv4() { 20 } else { 40 };
+                assert_eq!(parse(&|message| message[ports] ^= 1), None, "another port");
+            }
+            mutate::all(&message[..at + 8 + 60.min(message.len() - at - 8)], &[], 4, |input| {
+                let _ = TooBigReport::parse(input);
+            });
+        }
+    }
+}
+
+//= RFC 8201 section 4, RFC 4301 section 6.1.1
+#[test]
+fn the_path_mtu_goes_down_by_reports_and_up_by_time() {
+    let at = |secs| Instant::from_origin(Duration::from_secs(secs));
+    let mut path = PathMtu::new(1500, 576);
+    assert!(!path.report(at(0), 1500) && !path.report(at(0), 9000));
+    assert!(path.report(at(10), 1400) && !path.report(at(20), 1450));
+    assert_eq!((path.current(at(609)), path.current(at(610))), (1400, 1500), "10 minutes");
+    assert!(path.report(at(700), 1450), "after that, what is less than the link counts again");
+    assert!(path.report(at(701), 0) && path.current(at(702)) == 576);
+    assert!(!path.report(at(703), 68), "nothing changes");
+    assert_eq!(PathMtu::new(500, 576).current(at(0)), 500, "the link is what it is");
 }
