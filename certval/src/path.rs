@@ -28,8 +28,9 @@ pub(crate) struct Link<'a> {
     pub(crate) certificate: Rc<Certificate<'a>>,
 }
 
-/// A signature that was checked: certificate, key and inherited parameters by address, and whether they fit.
-type CheckedSignature = ([Option<*const u8>; 3], Result<(), Reason>);
+/// A signature that was checked: the certificate by its address, the key and its inherited parameters, which many
+/// certificates may share, by their content; and whether they fit.
+type CheckedSignature<'a> = (*const u8, &'a [u8], Option<&'a [u8]>, Result<(), Reason>);
 
 /// Judges one path to the anchor of this index: true ends the search, an error too.
 type Judge<'j, 'a> = dyn FnMut(&[Link<'a>], usize) -> Result<bool, Error> + 'j;
@@ -44,7 +45,7 @@ pub(crate) struct Search<'a> {
     presented: Vec<Link<'a>>,
     /// Canonical subjects of `presented`, made when a name differs in its bytes.
     subjects: RefCell<BTreeMap<usize, Vec<u8>>>,
-    checked: RefCell<Vec<CheckedSignature>>,
+    checked: RefCell<Vec<CheckedSignature<'a>>>,
     best: RefCell<Option<Error>>,
     dead_ends: RefCell<Vec<CertificateFetch>>,
     /// The query's OCSP responses that verified, read when they are needed.
@@ -324,10 +325,12 @@ impl<'a> Search<'a> {
         certificate: &Certificate<'a>,
         key: Spki<'a>,
     ) -> Result<(), Reason> {
-        let address = |bytes: Option<&[u8]>| bytes.map(<[u8]>::as_ptr);
-        let which = [Some(certificate.as_der()), Some(key.der), key.inherited].map(address);
+        let address = certificate.as_der().as_ptr();
         let mut checked = self.checked.borrow_mut();
-        if let Some((_, result)) = checked.iter().find(|(checked, _)| *checked == which) {
+        let known = checked.iter().find(|(of, by, inherited, _)| {
+            *of == address && *by == key.der && *inherited == key.inherited
+        });
+        if let Some((.., result)) = known {
             return result.clone();
         }
         self.meter.spend(Limit::Signatures)?;
@@ -338,7 +341,7 @@ impl<'a> Search<'a> {
             certificate.signed.bytes,
             certificate.signature,
         );
-        checked.push((which, result.clone()));
+        checked.push((address, key.der, key.inherited, result.clone()));
         result
     }
 

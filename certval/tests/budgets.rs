@@ -138,3 +138,101 @@ fn the_right_one_of_ten_thousand_is_found_by_its_key_identifier() {
     let error = verifier.verify(&query, &CrlStore::new()).unwrap_err();
     assert_eq!(error.reason, Reason::BudgetExceeded(Limit::Signatures));
 }
+
+/// Every CA certifies every other: the simple paths among them grow with the factorial of their number.
+#[test]
+fn cross_certificates_end_at_the_limit_of_steps() {
+    const CAS: usize = 8;
+    let mut rng = SeededRng::new(8);
+    let root = Authority::root("Root", Key::ed25519(&mut rng));
+    let cas: Vec<Authority> =
+        (0..CAS).map(|n| Authority::root(&format!("CA {n}"), Key::ed25519(&mut rng))).collect();
+    let leaf = cas[0].clone().issue(&Template::bare("leaf"), Key::ed25519(&mut rng));
+    let mut sent = vec![leaf.certificate];
+    for (of, subject) in cas.iter().enumerate() {
+        for (_, issuer) in cas.iter().enumerate().filter(|(by, _)| *by != of) {
+            let template = Template::ca(&format!("CA {of}"));
+            let issued = issuer.clone().issue(&template, subject.key().clone());
+            sent.push(issued.certificate);
+        }
+    }
+    let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+    assert_eq!(sent.len(), 1 + CAS * (CAS - 1));
+    let verifier = verifier(&root);
+    for path_steps in [100, 10_000] {
+        let budget = Budget { path_steps, ..Budget::default() };
+        let error = ask(&verifier, &sent, false, budget).unwrap_err();
+        assert_eq!(error.reason, Reason::BudgetExceeded(Limit::PathSteps));
+    }
+    // The default ends it too, with each signature verified once however many paths it is part of.
+    let budget = Budget { signatures: sent.len() as u32, ..Budget::default() };
+    let error = ask(&verifier, &sent, false, budget).unwrap_err();
+    let told =
+        matches!(error.reason, Reason::UnknownIssuer | Reason::BudgetExceeded(Limit::PathSteps));
+    assert!(told, "{error}");
+}
+
+#[test]
+fn ten_thousand_certificates_are_not_even_read() {
+    let mut rng = SeededRng::new(9);
+    let mut root = Authority::root("Root", Key::ed25519(&mut rng));
+    let leaf = root.issue(&Template::bare("leaf"), Key::ed25519(&mut rng)).certificate;
+    let verifier = verifier(&root);
+    let sent = vec![&leaf[..]; 10_000];
+    let error = ask(&verifier, &sent, false, Budget::default()).unwrap_err();
+    assert_eq!(error.reason, Reason::BudgetExceeded(Limit::Certificates));
+    assert!(ask(&verifier, &sent[..64], false, Budget::default()).is_ok());
+}
+
+#[test]
+fn long_chains_end_at_the_limit_of_depth() {
+    let mut rng = SeededRng::new(10);
+    let root = Authority::root("Root", Key::ed25519(&mut rng));
+    let verifier = verifier(&root);
+    let mut cas = vec![root];
+    let mut chain = Vec::new();
+    for n in 0..20 {
+        let below = cas[n].intermediate(&Template::ca(&format!("CA {n}")), Key::ed25519(&mut rng));
+        let leaf = below.clone().issue(&Template::bare("leaf"), Key::ed25519(&mut rng));
+        chain.insert(0, below.certificate.clone());
+        cas.push(below);
+        let mut sent = vec![&leaf.certificate[..]];
+        sent.extend(chain.iter().map(Vec::as_slice));
+        let result = ask(&verifier, &sent, false, Budget::default());
+        if sent.len() <= Budget::default().depth as usize {
+            assert!(result.is_ok(), "{} certificates", sent.len());
+        } else {
+            let reason = result.unwrap_err().reason;
+            assert_eq!(reason, Reason::BudgetExceeded(Limit::Depth), "{}", sent.len());
+        }
+    }
+}
+
+/// A CA that splits its list into as many as it likes: those beyond the budget are not looked at.
+#[test]
+fn crls_without_number_end_at_their_limit() {
+    let mut rng = SeededRng::new(11);
+    let mut root = Authority::root("Root", Key::ed25519(&mut rng));
+    let leaf = root.issue(&Template::bare("leaf"), Key::ed25519(&mut rng));
+    let mut verifier = Verifier::new(&PROVIDER);
+    let mut anchor = TrustAnchor::from_der(root.certificate.clone()).unwrap();
+    anchor.revocation = Revocation::Require;
+    verifier.add_anchor(anchor);
+    let mut store = CrlStore::new();
+    for n in 0..200 {
+        let url = context(6, format!("http://pki.example/{n}").as_bytes());
+        let scope = sequence(&[&explicit(0, &explicit(0, &url))]);
+        let extensions = [("2.5.29.28", true, scope)];
+        let crl = root.crl_with([], pki::NOW - 9, Some(pki::NOW + 9), &extensions);
+        store.insert(&verifier, crl, &[]).unwrap();
+    }
+    let sent = [&leaf.certificate[..]];
+    let mut query = Query::new(&sent, UnixTime::from_secs(pki::NOW));
+    query.purpose = Purpose::Any;
+    query.may_fetch = false;
+    let error = verifier.verify(&query, &store).unwrap_err();
+    assert_eq!(error.reason, Reason::RevocationUnknown, "none of them covers it");
+    query.budget.crls = 100;
+    let error = verifier.verify(&query, &store).unwrap_err();
+    assert_eq!(error.reason, Reason::BudgetExceeded(Limit::Crls));
+}

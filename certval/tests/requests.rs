@@ -124,23 +124,43 @@ fn signed_request(template: &CertificateTemplate, key: &Key, scheme: SignatureSc
 //= RFC 2986 section 3
 #[test]
 fn a_request_proves_possession_of_its_key() {
-    let keys = keys();
-    for (key, scheme) in &keys {
-        let der = signed_request(&template(), key, *scheme);
-        let request = CertificateRequest::from_der(&der).unwrap();
-        assert_eq!(request.as_der(), der);
-        assert_eq!(request.subject().to_string(), "CN=vpn.example,O=Größe & Söhne,C=DE");
-        let names = "email:admin@vpn.example DNS:vpn.example IP:192.0.2.9 IP:2001:db8::9";
-        assert_eq!(request.alt_names().join(" "), names);
-        // A reader that is not ours finds the same.
-        let theirs = x509_cert::request::CertReq::from_der(&der).unwrap();
-        assert_eq!(theirs.info.public_key.to_der().unwrap(), request.subject_public_key_info());
-        for provider in PROVIDERS {
-            assert_eq!(request.verify(provider), Ok(()), "{scheme:?} by {}", provider.name);
+    let mut rng = SeededRng::new(21);
+    let mut count = 0;
+    for key in [
+        Key::p256(&mut rng),
+        Key::p521(&mut rng),
+        Key::ed25519(&mut rng),
+        Key::rsa2048(1),
+        Key::ml_dsa(44, &mut rng),
+        Key::ml_dsa(65, &mut rng),
+        Key::ml_dsa(87, &mut rng),
+    ] {
+        // Whatever holds the key gets octets and gives a signature: a card knows no more of it.
+        let card = PROVIDERS[1].keys.load_pkcs8(key.pkcs8()).unwrap();
+        // No identifier of SHA-1 is written.
+        let schemes = card.schemes().iter().filter(|s| **s != SignatureScheme::RsaPkcs1Sha1);
+        for &scheme in schemes {
+            let unsigned = template().request(&key.spki, scheme).unwrap();
+            let signature = card.sign(scheme, unsigned.as_bytes(), &mut rng).unwrap();
+            let der = unsigned.finish(&signature);
+            let request = CertificateRequest::from_der(&der).unwrap();
+            assert_eq!(request.as_der(), der);
+            assert_eq!(request.subject().to_string(), "CN=vpn.example,O=Größe & Söhne,C=DE");
+            let names = "email:admin@vpn.example DNS:vpn.example IP:192.0.2.9 IP:2001:db8::9";
+            assert_eq!(request.alt_names().join(" "), names);
+            // A reader that is not ours finds the same.
+            let theirs = x509_cert::request::CertReq::from_der(&der).unwrap();
+            let spki = theirs.info.public_key.to_der().unwrap();
+            assert_eq!(spki, request.subject_public_key_info());
+            for provider in PROVIDERS.into_iter().filter(|p| p.verifier(scheme).is_some()) {
+                assert_eq!(request.verify(provider), Ok(()), "{scheme:?} by {}", provider.name);
+                count += 1;
+            }
         }
     }
+    assert!(count >= 20, "{count} signatures were verified");
     // Signed by another key than the one that it names.
-    let (ours, scheme) = &keys[0];
+    let (ours, scheme) = &keys()[0];
     let stranger = Key::p256(&mut SeededRng::new(77));
     let unsigned = template().request(&ours.spki, *scheme).unwrap();
     let signing = PROVIDERS[1].keys.load_pkcs8(stranger.pkcs8()).unwrap();
@@ -259,8 +279,21 @@ fn user_names_come_from_the_certificate() {
     let upn = explicit(0, &tlv(0x0c, b"alice@corp.example"));
     let upn = explicit(0, &[oid("1.3.6.1.4.1.311.20.2.3"), upn].concat());
     let names = sequence(&[&context(1, b"a@example.org"), &context(2, b"laptop.example"), &upn]);
-    let alice =
-        Template { extensions: vec![("2.5.29.17", false, names)], ..Template::bare("Alice") };
+    let rdn =
+        |kind: &str, text: &str| der::set(&sequence(&[&oid(kind), &tlv(0x0c, text.as_bytes())]));
+    // The most specific of several stands last.
+    let subject = sequence(&[
+        &rdn("2.5.4.10", "Example Corp"),
+        &rdn("2.5.4.11", "Staff"),
+        &rdn("2.5.4.11", "Engineering"),
+        &rdn("2.5.4.3", "Alice"),
+        &rdn("2.5.4.5", "4711"),
+    ]);
+    let alice = Template {
+        subject: Some(subject),
+        extensions: vec![("2.5.29.17", false, names)],
+        ..Template::bare("")
+    };
     let alice = root.issue(&alice, Key::p256(&mut rng));
     let certificate = Certificate::from_der(&alice.certificate).unwrap();
     let expand = |template: &str| UserNameTemplate::parse(template).unwrap().expand(&certificate);
@@ -271,10 +304,32 @@ fn user_names_come_from_the_certificate() {
         ("<certAttr.altName.email>", "a@example.org"),
         ("<certAttr.altName.UPN>", "alice@corp.example"),
         ("<certAttr.serialNumber>", "02"),
+        ("<certDN.OU>", "Engineering"),
+        ("<certDN.O>/<certDN.OU>/<certDN.CN>", "Example Corp/Engineering/Alice"),
+        ("<certDN.SERIALNUMBER>", "4711"),
     ] {
         assert_eq!(expand(template).as_deref(), Ok(user));
     }
-    assert_eq!(expand("<certDN.OU>"), Err(UserNameError::Missing("certDN.OU".into())));
+    // A certificate without a name says of each field that it lacks it.
+    let nobody = root.issue(&Template { common_name: None, ..Template::bare("") }, alice.key);
+    let nobody = Certificate::from_der(&nobody.certificate).unwrap();
+    for field in [
+        "certDN.CN",
+        "certDN.OU",
+        "certDN.O",
+        "certDN.SERIALNUMBER",
+        "certAttr.altName.email",
+        "certAttr.altName.UPN",
+        "certAttr.altName.dns",
+    ] {
+        let template = UserNameTemplate::parse(&format!("user-<{field}>-x")).unwrap();
+        let error = template.expand(&nobody).unwrap_err();
+        assert_eq!(error, UserNameError::Missing(field.into()));
+        assert_eq!(error.to_string(), format!("the certificate has no {field}"));
+    }
+    let serial = UserNameTemplate::parse("<certAttr.serialNumber>").unwrap().expand(&nobody);
+    assert_eq!(serial.as_deref(), Ok("03"), "every certificate has one");
+    assert_eq!(expand("<certDN.L>"), Err(UserNameError::Missing("certDN.L".into())));
     let bell = root.issue(&Template::bare("a\u{7}"), Key::p256(&mut rng));
     let bell = Certificate::from_der(&bell.certificate).unwrap();
     let error = UserNameTemplate::parse("<certDN.CN>").unwrap().expand(&bell).unwrap_err();
