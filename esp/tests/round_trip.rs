@@ -157,19 +157,27 @@ proptest! {
         suite in prop::sample::select(Suite::all().collect::<Vec<_>>()),
         provider in 0_usize..3,
         extended: bool,
+        tunnel: bool,
+        window in prop::sample::select(vec![64_u32, 128, 1024, 65_536]),
         start in prop_oneof![Just(0_u64), Just((1 << 32) - 40), any::<u32>().prop_map(u64::from)],
         arrivals in prop::collection::vec((0_usize..80, any::<bool>()), 1..160),
-        lens in prop::collection::vec(20_usize..3000, 80),
+        lens in prop::collection::vec(
+            prop_oneof![30 => 0_usize..3000, 1 => 3000..=65_000_usize], 80,
+        ),
     ) {
         let provider = PROVIDERS[provider];
         let mut config = SaConfig::new(common::SPI, suite);
         config.extended_sequence_numbers = extended;
+        config.mode = if tunnel { Mode::Tunnel } else { Mode::Transport };
+        let payload = |len: usize| if tunnel { ipv4(len.max(20)) } else { vec![0x5a; len] };
+        let size = window as usize;
         let start = if extended { start } else { start.min(u64::from(u32::MAX) - 80) };
         let mut sender = outbound(&config, provider).dangerous_resume_after(start);
-        let mut receiver = inbound(&config, provider).resume_after(start).with_window(WindowSize::MIN);
+        let mut receiver = inbound(&config, provider).resume_after(start)
+            .with_window(WindowSize::at_least(window));
         let sent: Vec<Vec<u8>> = lens
             .iter()
-            .map(|len| seal(&mut sender, &ipv4(*len), NextHeader::IPV4).unwrap())
+            .map(|len| seal(&mut sender, &payload(*len), NextHeader::IPV4).unwrap())
             .collect();
         let mut seen = std::collections::BTreeSet::new();
         let mut top = 0;
@@ -181,14 +189,14 @@ proptest! {
                     Ok(opened) => {
                         prop_assert!(seen.insert(number), "{number} accepted twice");
                         prop_assert_eq!(opened.sequence, start + number as u64);
-                        prop_assert_eq!(&esp[opened.payload], &ipv4(lens[which])[..]);
+                        prop_assert_eq!(&esp[opened.payload], &payload(lens[which])[..]);
                         top = top.max(number);
                     }
-                    Err(OpenError::TooOld { .. }) => prop_assert!(number + 64 <= top),
+                    Err(OpenError::TooOld { .. }) => prop_assert!(number + size <= top),
                     // RFC 4303 appendix A2.2: a number before the window is taken for one of the next
                     // subspace, where the packet is not authentic.
                     Err(OpenError::Authentication { sequence, .. }) => {
-                        prop_assert!(extended && number + 64 <= top);
+                        prop_assert!(extended && number + size <= top);
                         prop_assert_eq!(sequence, start + number as u64 + (1 << 32));
                     }
                     Err(OpenError::Replayed { .. }) => prop_assert!(seen.contains(&number)),

@@ -23,12 +23,17 @@ impl IkeKeys {
             Suite::CipherMac(cipher, mac) => (cipher_name(cipher), mac_name(mac)),
             _ => ("no algorithm of IKE", "NONE [RFC4306]"),
         };
+        // Wireshark wants no key of an algorithm that it does not check.
+        let (sk_ai, sk_ar) = match integrity {
+            UNCHECKED => (String::new(), String::new()),
+            _ => (hex(&self.sk_ai), hex(&self.sk_ar)),
+        };
         format!(
             "{spi_i},{spi_r},{},{},\"{encryption}\",{},{},\"{integrity}\"",
             hex(&self.sk_ei),
             hex(&self.sk_er),
-            hex(&self.sk_ai),
-            hex(&self.sk_ar),
+            sk_ai,
+            sk_ar,
         )
     }
 }
@@ -68,14 +73,14 @@ fn cipher_name(cipher: CipherAlgorithm) -> &'static str {
     }
 }
 
+const UNCHECKED: &str = "ANY 96-bits of Authentication [No Checking]";
+
 /// Wireshark knows no MAC made of AES: it takes the ICV's length and does not check it.
 fn mac_name(mac: MacAlgorithm) -> &'static str {
     match mac {
         MacAlgorithm::HmacSha2_256_128 => "HMAC_SHA2_256_128 [RFC4868]",
         MacAlgorithm::HmacSha2_384_192 => "HMAC_SHA2_384_192 [RFC4868]",
-        MacAlgorithm::AesXcbc96 | MacAlgorithm::AesCmac96 => {
-            "ANY 96-bits of Authentication [No Checking]"
-        }
+        MacAlgorithm::AesXcbc96 | MacAlgorithm::AesCmac96 => UNCHECKED,
         _ => "HMAC_SHA2_512_256 [RFC4868]",
     }
 }

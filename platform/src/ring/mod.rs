@@ -2,8 +2,9 @@
 //!
 //! ring brings AES-GCM, ChaCha20-Poly1305, SHA and HMAC, X25519, P-256 and P-384, verification of
 //! nearly every scheme, and signing with RSA, Ed25519 and the usual ECDSA pairs. What it lacks comes from
-//! the modules behind `rustcrypto`: AES-CBC, the MODP groups, ML-KEM-768, ECDSA with a hash of
-//! another size than the curve and on P-521, ML-DSA, and RSA signatures with SHA-1.
+//! the modules behind `rustcrypto`: AES in CBC, CTR and CCM, AES-GCM with keys of 192 bits or short tags,
+//! GMAC, AES-XCBC and AES-CMAC, the MODP groups, ML-KEM-768, ECDSA with a hash of another size than the
+//! curve and on P-521, ML-DSA, and RSA signatures with SHA-1.
 //!
 //! Two things about ring that an embedder should know:
 //!

@@ -20,8 +20,10 @@ type Gcm<A, Tag> = RustAead<AesGcm<A, U12, Tag>>;
 /// RFC 4309 section 4: a nonce of 11 bytes.
 type CcmAead<A, Tag> = RustAead<Ccm<A, Tag, U11>>;
 
+#[cfg(feature = "rustcrypto")]
 pub(crate) static AES_128_GCM_16: Gcm<Aes128, U16> = RustAead::new(AeadAlgorithm::Aes128Gcm16);
 pub(crate) static AES_192_GCM_16: Gcm<Aes192, U16> = RustAead::new(AeadAlgorithm::Aes192Gcm16);
+#[cfg(feature = "rustcrypto")]
 pub(crate) static AES_256_GCM_16: Gcm<Aes256, U16> = RustAead::new(AeadAlgorithm::Aes256Gcm16);
 pub(crate) static AES_128_GCM_12: Gcm<Aes128, U12> = RustAead::new(AeadAlgorithm::Aes128Gcm12);
 pub(crate) static AES_192_GCM_12: Gcm<Aes192, U12> = RustAead::new(AeadAlgorithm::Aes192Gcm12);
