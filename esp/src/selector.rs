@@ -1,4 +1,7 @@
 //! Traffic selectors: which packets belong into an SA. RFC 4301 section 4.4.1.1, RFC 7296 section 3.13.
+//!
+//! A fragment without ports belongs into an SA for any ports (RFC 4301 section 7.1) or for opaque ones
+//! (section 7.2). There is no stateful fragment checking (section 7.3): an SA for single ports takes none.
 
 use alloc::vec::Vec;
 use core::fmt;

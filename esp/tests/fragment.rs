@@ -2,10 +2,15 @@
 
 mod common;
 
+use std::net::IpAddr;
+
 use adit_esp::fragment::{FragmentError, Fragments};
 use adit_esp::ip::{Fragment, IpPacket};
+use adit_esp::outer::OuterHeader;
+use adit_esp::pmtu::{Fragmentation, Passage};
+use adit_esp::{Inbound, NextHeader, Outbound};
 use adit_testkit::mutate::{self, Field};
-use common::{ipv4, ipv6};
+use common::{config, everything, ipv4, ipv6, pair};
 use proptest::prelude::*;
 
 /// RFC 1071.
@@ -229,6 +234,89 @@ fn whatever_comes_is_survived() {
                 }
             }
         });
+    }
+}
+
+/// The packets on the wire for an inner packet, none longer than the path carries.
+fn send(
+    sa: &mut Outbound,
+    ends: [IpAddr; 2],
+    inner: &[u8],
+    path: usize,
+    policy: Fragmentation,
+) -> Vec<Vec<u8>> {
+    let outer = OuterHeader::new(ends[0], ends[1]);
+    let mtu = sa.max_payload(path - outer.len());
+    let headers = IpPacket::parse(inner).unwrap();
+    let next = if inner[0] >> 4 == 4 { NextHeader::IPV4 } else { NextHeader::IPV6 };
+    let mut seal = |packet: &[u8]| {
+        let head = outer.len() + sa.headroom();
+        let mut buf = [vec![0; head], packet.to_vec()].concat();
+        buf.resize(buf.len() + sa.tailroom(packet.len()), 0);
+        let esp = sa.seal(&mut buf, head..head + packet.len(), next).unwrap();
+        let whole = outer.write(&headers, 77, &mut buf, esp).unwrap();
+        buf[whole].to_vec()
+    };
+    match Passage::of(&headers, mtu, policy) {
+        Passage::Fits => vec![seal(inner)],
+        Passage::FragmentInner { mtu } => collect(Fragments::of_inner(inner, mtu).unwrap())
+            .iter()
+            .map(|part| seal(part))
+            .collect(),
+        Passage::FragmentOuter => collect(Fragments::of_outer(&seal(inner), path, 99).unwrap()),
+        Passage::TooBig { .. } => panic!("these may be fragmented"),
+    }
+}
+
+/// What the peer takes out of them: its IP stack first, then its SA.
+fn receive(sa: &mut Inbound, mut packets: Vec<Vec<u8>>, policy: Fragmentation) -> Vec<Vec<u8>> {
+    if policy == Fragmentation::Outer && packets.len() > 1 {
+        let whole = if packets[0][0] >> 4 == 4 {
+            let (data, offset, more) = reassemble_v4(&packets);
+            assert_eq!((offset, more), (0, false));
+            [packets[0][..20].to_vec(), data].concat()
+        } else {
+            reassemble_v6(&packets, 99)
+        };
+        packets = vec![whole];
+    }
+    let open = |packet: &mut Vec<u8>| {
+        let start = if packet[0] >> 4 == 4 { 20 } else { 40 };
+        let esp = &mut packet[start..];
+        let opened = sa.open(esp).unwrap();
+        esp[opened.payload].to_vec()
+    };
+    packets.iter_mut().map(open).collect()
+}
+
+//= RFC 4301 section 8.2.1
+#[test]
+fn what_is_too_long_for_the_path_arrives_all_the_same() {
+    let v4: [IpAddr; 2] = [[192, 0, 2, 1].into(), [192, 0, 2, 2].into()];
+    let v6: [IpAddr; 2] = [[0x20; 16].into(), [0x21; 16].into()];
+    for (provider, suite) in everything() {
+        for ends in [v4, v6] {
+            let (mut sender, mut receiver) = pair(&config(suite), provider);
+            for (inner, policy, fragments) in [
+                (ipv4(1500), Fragmentation::Inner, 2),
+                (ipv4(1500), Fragmentation::Outer, 2),
+                (ipv4(4000), Fragmentation::Inner, 4),
+                (ipv4(4000), Fragmentation::Outer, 4),
+                (ipv4(1000), Fragmentation::Inner, 1),
+                // Never too big, and not to be fragmented itself.
+                (ipv6(1280), Fragmentation::Outer, 2),
+            ] {
+                let packets = send(&mut sender, ends, &inner, 1300, policy);
+                assert_eq!(packets.len(), fragments, "{suite:?} {}", inner.len());
+                assert!(packets.iter().all(|packet| packet.len() <= 1300));
+                let received = receive(&mut receiver, packets, policy);
+                if received.len() == 1 {
+                    assert_eq!(received, [inner]);
+                } else {
+                    assert_eq!(reassemble_v4(&received), (inner[20..].to_vec(), 0, false));
+                }
+            }
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use core::net::IpAddr;
 
 use adit_platform::Instant;
 
-use super::{ChildId, ChildStats, Expiry, Resource};
+use super::{ChildId, Expiry};
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::packet::Spi;
+use crate::stats::{InboundStats, OutboundStats};
 
 /// The inbound SAs of a multicast group are found by addresses besides the SPI, because it is the group's
 /// controller that chooses SPIs, and nobody here can keep them apart from ours: RFC 4303 section 2.1.
@@ -26,6 +27,31 @@ pub struct Group {
     pub destination: IpAddr,
     /// Where they come from, for a source-specific group; `None` for one that anybody in it sends to.
     pub source: Option<IpAddr>,
+}
+
+/// What a pair of SAs is set apart for: a core, a queue, a class of service. The number is the host's.
+///
+/// ```
+/// use adit_esp::sad::{ChildId, Expiry, Resource, Sad, SadError, Succession};
+/// use adit_esp::{Inbound, Outbound};
+///
+/// /// The peer has agreed on a pair for the second core: CREATE_CHILD_SA with CPU_RESOURCE_INFO.
+/// fn add(sad: &mut Sad, child: ChildId, pair: (Inbound, Outbound)) -> Result<(), SadError> {
+///     let second = Resource(1);
+///     assert!(sad.outbound_of(child, second).is_none(), "its packets leave by the fallback");
+///     sad.rekey_resource(child, second, pair.0, pair.1, Expiry::default(), Succession::AtOnce)
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Resource(pub u32);
+
+/// What a child has carried in all its pairs.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ChildStats {
+    /// What was sent.
+    pub outbound: OutboundStats,
+    /// What was received.
+    pub inbound: InboundStats,
 }
 
 /// What names an inbound SA.

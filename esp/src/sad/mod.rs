@@ -12,15 +12,14 @@ use core::ops::Range;
 use adit_platform::Instant;
 use hashbrown::HashMap;
 
-pub use self::child::Group;
 use self::child::{Child, InboundEntry, Key, OutboundEntry};
+pub use self::child::{ChildStats, Group, Resource};
 pub use self::error::SadError;
 use crate::error::{OpenError, SealError};
 use crate::inbound::{Inbound, Opened};
 use crate::lifetime::LifetimeEvent;
 use crate::outbound::Outbound;
 use crate::packet::{HEADER_LEN, NextHeader, Spi};
-use crate::stats::{InboundStats, OutboundStats};
 
 /// The SAs of one core, found by SPI, with their lifetimes and successions.
 ///
@@ -69,10 +68,6 @@ pub struct Sad {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ChildId(u64);
 
-/// What a pair of SAs is set apart for: a core, a queue, a class of service. The number is the host's.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Resource(pub u32);
-
 /// When a pair of SAs is to be replaced and when it stops, whatever it has carried.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Expiry {
@@ -103,15 +98,6 @@ pub struct SadEvent {
     pub resource: Option<Resource>,
     /// What happened: after [`LifetimeEvent::Hard`] the pair is gone.
     pub kind: LifetimeEvent,
-}
-
-/// What a child has carried in all its pairs.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct ChildStats {
-    /// What was sent.
-    pub outbound: OutboundStats,
-    /// What was received.
-    pub inbound: InboundStats,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
