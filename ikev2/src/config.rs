@@ -186,7 +186,8 @@ pub struct PeerConfig {
     /// The signature schemes that are accepted from the peer, and signed with where its turn comes, the
     /// preferred one first. A legacy method stands for exactly one scheme and is used and accepted if that
     /// is listed: method 1 for [`SignatureScheme::RsaPkcs1Sha1`], 9 for
-    /// [`SignatureScheme::EcdsaP256Sha256`], 10 for [`SignatureScheme::EcdsaP384Sha384`].
+    /// [`SignatureScheme::EcdsaP256Sha256`], 10 for [`SignatureScheme::EcdsaP384Sha384`], 11 for
+    /// [`SignatureScheme::EcdsaP521Sha512`].
     pub signature_schemes: Vec<SignatureScheme>,
     /// SHA-1 hashes of the SubjectPublicKeyInfo of the CAs that we accept, which an initiator sends as
     /// CERTREQ (RFC 7296 section 3.7). A responder sends [`EndpointConfig::authorities`].
@@ -271,6 +272,12 @@ fn default_schemes() -> Vec<SignatureScheme> {
         SignatureScheme::EcdsaP256Sha512,
         SignatureScheme::EcdsaP384Sha256,
         SignatureScheme::EcdsaP384Sha512,
+        SignatureScheme::EcdsaP521Sha512,
+        SignatureScheme::EcdsaP521Sha384,
+        SignatureScheme::EcdsaP521Sha256,
+        SignatureScheme::MlDsa65,
+        SignatureScheme::MlDsa87,
+        SignatureScheme::MlDsa44,
         SignatureScheme::RsaPssSha256,
         SignatureScheme::RsaPssSha384,
         SignatureScheme::RsaPssSha512,

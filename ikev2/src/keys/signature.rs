@@ -1,4 +1,4 @@
-//! Signatures in AUTH: RFC 7427 (method 14), RFC 4754 (9 and 10) and RSA by RFC 7296 section 3.8 (1).
+//! Signatures in AUTH: RFC 7427 (method 14), RFC 4754 (9 to 11) and RSA by RFC 7296 section 3.8 (1).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -91,6 +91,9 @@ fn candidates<'a>(
         AuthMethod::ECDSA_SHA384_P384 => {
             Ok(([S::EcdsaP384Sha384].into(), Cow::Owned(ecdsa_to_der(data, 48)?)))
         }
+        AuthMethod::ECDSA_SHA512_P521 => {
+            Ok(([S::EcdsaP521Sha512].into(), Cow::Owned(ecdsa_to_der(data, 66)?)))
+        }
         AuthMethod::DIGITAL_SIGNATURE => {
             //= RFC 7427 section 3: the Signature Value is prefixed with a length octet and the ASN.1
             //= object of that length that identifies the algorithm.
@@ -129,6 +132,7 @@ pub(crate) fn authentication(
             }
             S::EcdsaP256Sha256 => (AuthMethod::ECDSA_SHA256_P256, ecdsa_from_der(signature, 32)?),
             S::EcdsaP384Sha384 => (AuthMethod::ECDSA_SHA384_P384, ecdsa_from_der(signature, 48)?),
+            S::EcdsaP521Sha512 => (AuthMethod::ECDSA_SHA512_P521, ecdsa_from_der(signature, 66)?),
             _ => return Err(SignatureError::UnacceptableAlgorithm),
         }
     };
@@ -146,7 +150,10 @@ pub(crate) fn usable_schemes(
     let usable = |scheme: &SignatureScheme| match peer_hashes {
         Some(hashes) => hash_of(*scheme).is_some_and(|hash| hashes.contains(&hash)),
         //= RFC 7296 section 3.8: implementations SHOULD use SHA-1 as the default hash with method 1.
-        None => matches!(scheme, S::RsaPkcs1Sha1 | S::EcdsaP256Sha256 | S::EcdsaP384Sha384),
+        None => matches!(
+            scheme,
+            S::RsaPkcs1Sha1 | S::EcdsaP256Sha256 | S::EcdsaP384Sha384 | S::EcdsaP521Sha512
+        ),
     };
     schemes.iter().copied().filter(usable).collect()
 }
@@ -177,22 +184,29 @@ const MAX_SIGNATURE_HASHES: usize = 32;
 fn hash_of(scheme: SignatureScheme) -> Option<SignatureHash> {
     use SignatureScheme as S;
     Some(match scheme {
-        S::RsaPkcs1Sha256 | S::RsaPssSha256 | S::EcdsaP256Sha256 | S::EcdsaP384Sha256 => {
-            SignatureHash::SHA2_256
-        }
-        S::RsaPkcs1Sha384 | S::RsaPssSha384 | S::EcdsaP256Sha384 | S::EcdsaP384Sha384 => {
-            SignatureHash::SHA2_384
-        }
-        S::RsaPkcs1Sha512 | S::RsaPssSha512 | S::EcdsaP256Sha512 | S::EcdsaP384Sha512 => {
-            SignatureHash::SHA2_512
-        }
-        S::Ed25519 => SignatureHash::IDENTITY,
+        S::RsaPkcs1Sha256
+        | S::RsaPssSha256
+        | S::EcdsaP256Sha256
+        | S::EcdsaP384Sha256
+        | S::EcdsaP521Sha256 => SignatureHash::SHA2_256,
+        S::RsaPkcs1Sha384
+        | S::RsaPssSha384
+        | S::EcdsaP256Sha384
+        | S::EcdsaP384Sha384
+        | S::EcdsaP521Sha384 => SignatureHash::SHA2_384,
+        S::RsaPkcs1Sha512
+        | S::RsaPssSha512
+        | S::EcdsaP256Sha512
+        | S::EcdsaP384Sha512
+        | S::EcdsaP521Sha512 => SignatureHash::SHA2_512,
+        // Both sign the message and not a digest of it.
+        S::Ed25519 | S::MlDsa44 | S::MlDsa65 | S::MlDsa87 => SignatureHash::IDENTITY,
         _ => return None,
     })
 }
 
 /// Every scheme that method 14 can name here.
-const SCHEMES: [SignatureScheme; 13] = [
+const SCHEMES: [SignatureScheme; 19] = [
     SignatureScheme::Ed25519,
     SignatureScheme::EcdsaP256Sha256,
     SignatureScheme::EcdsaP256Sha384,
@@ -200,6 +214,12 @@ const SCHEMES: [SignatureScheme; 13] = [
     SignatureScheme::EcdsaP384Sha256,
     SignatureScheme::EcdsaP384Sha384,
     SignatureScheme::EcdsaP384Sha512,
+    SignatureScheme::EcdsaP521Sha256,
+    SignatureScheme::EcdsaP521Sha384,
+    SignatureScheme::EcdsaP521Sha512,
+    SignatureScheme::MlDsa44,
+    SignatureScheme::MlDsa65,
+    SignatureScheme::MlDsa87,
     SignatureScheme::RsaPssSha256,
     SignatureScheme::RsaPssSha384,
     SignatureScheme::RsaPssSha512,
@@ -217,17 +237,19 @@ fn identifies(octets: &[u8], scheme: SignatureScheme) -> bool {
         .any(|(null, trailer)| identifier(scheme, *null, *trailer).as_deref() == Some(octets))
 }
 
-/// The AlgorithmIdentifier of a scheme in DER: RFC 7427 appendix A, RFC 8420 section 3. For RSASSA-PSS,
+/// The AlgorithmIdentifier of a scheme in DER: RFC 7427 appendix A, RFC 8420 section 3, RFC 9881 section 2. For RSASSA-PSS,
 /// `null` says whether the hashes have NULL parameters and `trailer` whether the trailer field is there.
 fn identifier(scheme: SignatureScheme, null: bool, trailer: bool) -> Option<Vec<u8>> {
     use SignatureScheme as S;
     const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
     const ECDSA_SHA2: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
     const SHA2: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
+    const NIST_SIGNATURES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
     const NULL: [u8; 2] = [0x05, 0x00];
     let rsa = |last| tlv(0x06, &[&RSA[..], &[last]].concat());
     let pkcs1 = |last| tlv(0x30, &[&rsa(last)[..], &NULL].concat());
     let ecdsa = |last| tlv(0x30, &tlv(0x06, &[&ECDSA_SHA2[..], &[last]].concat()));
+    let ml_dsa = |last| tlv(0x30, &tlv(0x06, &[&NIST_SIGNATURES[..], &[last]].concat()));
     let pss = |hash, salt| {
         let oid = tlv(0x06, &[&SHA2[..], &[hash]].concat());
         let hash = tlv(0x30, &[&oid[..], if null { &NULL } else { &[] }].concat());
@@ -245,17 +267,22 @@ fn identifier(scheme: SignatureScheme, null: bool, trailer: bool) -> Option<Vec<
         S::RsaPssSha256 => pss(1, 32),
         S::RsaPssSha384 => pss(2, 48),
         S::RsaPssSha512 => pss(3, 64),
-        S::EcdsaP256Sha256 | S::EcdsaP384Sha256 => ecdsa(2),
-        S::EcdsaP256Sha384 | S::EcdsaP384Sha384 => ecdsa(3),
-        S::EcdsaP256Sha512 | S::EcdsaP384Sha512 => ecdsa(4),
+        S::EcdsaP256Sha256 | S::EcdsaP384Sha256 | S::EcdsaP521Sha256 => ecdsa(2),
+        S::EcdsaP256Sha384 | S::EcdsaP384Sha384 | S::EcdsaP521Sha384 => ecdsa(3),
+        S::EcdsaP256Sha512 | S::EcdsaP384Sha512 | S::EcdsaP521Sha512 => ecdsa(4),
         S::Ed25519 => tlv(0x30, &tlv(0x06, &[0x2b, 0x65, 0x70])),
+        S::MlDsa44 => ml_dsa(17),
+        S::MlDsa65 => ml_dsa(18),
+        S::MlDsa87 => ml_dsa(19),
         _ => return None,
     })
 }
 
-/// A DER element of less than 128 bytes, which all of ours are.
+/// A DER element of less than 256 bytes, which all of ours are: an ECDSA signature on P-521 has up to 139.
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    [&[tag, content.len() as u8][..], content].concat()
+    let len = content.len() as u8;
+    let header: &[u8] = if len < 0x80 { &[tag, len] } else { &[tag, 0x81, len] };
+    [header, content].concat()
 }
 
 /// The kinds of keys that sign.
@@ -264,7 +291,11 @@ enum KeyKind {
     Rsa,
     P256,
     P384,
+    P521,
     Ed25519,
+    MlDsa44,
+    MlDsa65,
+    MlDsa87,
 }
 
 impl KeyKind {
@@ -280,7 +311,11 @@ impl KeyKind {
             | S::RsaPssSha512 => Self::Rsa,
             S::EcdsaP256Sha256 | S::EcdsaP256Sha384 | S::EcdsaP256Sha512 => Self::P256,
             S::EcdsaP384Sha256 | S::EcdsaP384Sha384 | S::EcdsaP384Sha512 => Self::P384,
+            S::EcdsaP521Sha256 | S::EcdsaP521Sha384 | S::EcdsaP521Sha512 => Self::P521,
             S::Ed25519 => Self::Ed25519,
+            S::MlDsa44 => Self::MlDsa44,
+            S::MlDsa65 => Self::MlDsa65,
+            S::MlDsa87 => Self::MlDsa87,
             _ => return None,
         })
     }
@@ -293,7 +328,11 @@ fn public_key(spki: &[u8]) -> Result<(Option<KeyKind>, Vec<u8>), SignatureError>
     const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
     const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
     const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+    const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
     const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+    const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+    const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
+    const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
 
     let spki =
         SubjectPublicKeyInfoRef::<'_>::from_der(spki).map_err(|_| SignatureError::UnsuitableKey)?;
@@ -302,7 +341,11 @@ fn public_key(spki: &[u8]) -> Result<(Option<KeyKind>, Vec<u8>), SignatureError>
         RSA_ENCRYPTION | RSASSA_PSS => KeyKind::Rsa,
         EC_PUBLIC_KEY if curve() == Some(P256) => KeyKind::P256,
         EC_PUBLIC_KEY if curve() == Some(P384) => KeyKind::P384,
+        EC_PUBLIC_KEY if curve() == Some(P521) => KeyKind::P521,
         ED25519 => KeyKind::Ed25519,
+        ML_DSA_44 => KeyKind::MlDsa44,
+        ML_DSA_65 => KeyKind::MlDsa65,
+        ML_DSA_87 => KeyKind::MlDsa87,
         _ => return Err(SignatureError::UnsuitableKey),
     };
     let key: BitStringRef<'_> = spki.subject_public_key;
@@ -363,12 +406,25 @@ mod tests {
         [adit_platform::ring::PROVIDER, adit_platform::rustcrypto::PROVIDER];
 
     /// Private keys with their SubjectPublicKeyInfo, made with OpenSSL.
-    const KEYS: [(&[u8], &[u8]); 4] = [
+    const KEYS: [(&[u8], &[u8]); 8] = [
         (include_bytes!("../../tests/keys/p256.pk8"), include_bytes!("../../tests/keys/p256.spki")),
         (include_bytes!("../../tests/keys/p384.pk8"), include_bytes!("../../tests/keys/p384.spki")),
         (
             include_bytes!("../../tests/keys/ed25519.pk8"),
             include_bytes!("../../tests/keys/ed25519.spki"),
+        ),
+        (include_bytes!("../../tests/keys/p521.pk8"), include_bytes!("../../tests/keys/p521.spki")),
+        (
+            include_bytes!("../../tests/keys/mldsa44.pk8"),
+            include_bytes!("../../tests/keys/mldsa44.spki"),
+        ),
+        (
+            include_bytes!("../../tests/keys/mldsa65.pk8"),
+            include_bytes!("../../tests/keys/mldsa65.spki"),
+        ),
+        (
+            include_bytes!("../../tests/keys/mldsa87.pk8"),
+            include_bytes!("../../tests/keys/mldsa87.spki"),
         ),
         (
             include_bytes!("../../tests/keys/rsa2048.pk8"),
@@ -398,6 +454,10 @@ mod tests {
         assert!(!identifies(&pss_sha256, S::RsaPssSha384));
         //= RFC 8420 appendix A
         assert_eq!(a(S::Ed25519), hex!("300506032b6570"));
+        //= RFC 9881 section 2
+        assert_eq!(a(S::MlDsa44), hex!("300b0609608648016503040311"));
+        assert_eq!(a(S::MlDsa65), hex!("300b0609608648016503040312"));
+        assert_eq!(a(S::MlDsa87), hex!("300b0609608648016503040313"));
     }
 
     #[test]
