@@ -123,9 +123,17 @@ fn no_eap_before_the_gateway_has_proven_itself() {
 #[test]
 fn every_signature_scheme() {
     let mut rng = SeededRng::new(4);
-    let (p256, ed25519, rsa) = (Key::p256(&mut rng), Key::ed25519(&mut rng), Key::rsa2048(0));
+    let keys = [
+        Key::p256(&mut rng),
+        Key::p521(&mut rng),
+        Key::ed25519(&mut rng),
+        Key::ml_dsa(44, &mut rng),
+        Key::ml_dsa(65, &mut rng),
+        Key::ml_dsa(87, &mut rng),
+        Key::rsa2048(0),
+    ];
     for provider in real_providers() {
-        for key in [&p256, &ed25519, &rsa] {
+        for key in &keys {
             let schemes = provider.keys.load_pkcs8(key.pkcs8()).unwrap().schemes().to_vec();
             assert!(!schemes.is_empty());
             for scheme in schemes {
@@ -143,11 +151,13 @@ fn every_signature_scheme() {
 #[test]
 fn legacy_signature_methods() {
     let mut rng = SeededRng::new(4);
-    let (p256, rsa) = (Key::p256(&mut rng), Key::rsa2048(0));
+    let (p256, p521, rsa) = (Key::p256(&mut rng), Key::p521(&mut rng), Key::rsa2048(0));
     for provider in real_providers() {
-        for (key, scheme) in
-            [(&p256, SignatureScheme::EcdsaP256Sha256), (&rsa, SignatureScheme::RsaPkcs1Sha1)]
-        {
+        for (key, scheme) in [
+            (&p256, SignatureScheme::EcdsaP256Sha256),
+            (&p521, SignatureScheme::EcdsaP521Sha512),
+            (&rsa, SignatureScheme::RsaPkcs1Sha1),
+        ] {
             for (ours, theirs) in [(false, true), (true, false)] {
                 let mut setup = Setup::certificates(provider, key, key).only_scheme(scheme);
                 setup.client.signature_authentication = ours;
