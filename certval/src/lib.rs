@@ -62,7 +62,7 @@
 //! | `fetch`, `schedule` | what to fetch from where, and when |
 //! | `request`, `pkcs10`, `template`, `ldap`, `pem`, `bundle`, `pkcs12/` | around certificates: requests, user names, URLs, files |
 //! | `x509` | conversions to and from the types of `x509-cert` |
-//! | `der`, `field`, `encode`, `name`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
+//! | `der`, `field`, `encode`, `name`, `stringprep`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -106,6 +106,7 @@ mod responses;
 mod revocation;
 mod schedule;
 mod store;
+mod stringprep;
 mod template;
 mod validate;
 mod verifier;

@@ -4,11 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
-
 use crate::der::{DerError, DerErrorKind, Field, Reader, Tlv, tag};
 use crate::oid;
+use crate::stringprep;
 
 /// A distinguished name, borrowed from the DER in which it stands.
 ///
@@ -95,7 +93,17 @@ impl<'a> Name<'a> {
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der || self.canonical() == other.canonical()
+        if self.der == other.der {
+            return true;
+        }
+        let (mut ours, mut theirs) = (rdns(self.rdns), rdns(other.rdns));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return true,
+                (Some(one), Some(other)) if equal_rdns(one, other) => {}
+                _ => return false,
+            }
+        }
     }
 }
 
@@ -132,6 +140,28 @@ impl fmt::Display for Name<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the canonical forms are equal. Most names differ in their first letters, and nothing need be written to
+/// see that.
+fn equal_rdns(one: Field<'_>, other: Field<'_>) -> bool {
+    if one.bytes == other.bytes {
+        return true;
+    }
+    let single = |rdn| {
+        let mut attributes = attributes(rdn);
+        let (kind, value) = attributes.next()?;
+        attributes.next().is_none().then_some((kind, ascii(value)?))
+    };
+    if let (Some((kind, value)), Some((other_kind, other_value))) = (single(one), single(other)) {
+        return kind == other_kind && stringprep::ascii(value).eq(stringprep::ascii(other_value));
+    }
+    let canonical = |rdn| {
+        let mut out = Vec::new();
+        canonical_rdn(rdn, &mut out);
+        out
+    };
+    canonical(one) == canonical(other)
 }
 
 /// A name without its SEQUENCE header, as `nameRelativeToCRLIssuer` completes one.
@@ -185,76 +215,27 @@ fn canonical_attribute(attribute: &[u8], value: Tlv<'_>, out: &mut Vec<u8>) {
     let prepared = is_directory_string(value.tag);
     out.push(if prepared { tag::UTF8_STRING } else { value.tag });
     out.extend_from_slice(&[0; 4]);
-    if prepared && value.content.bytes.is_ascii() && value.tag < tag::UNIVERSAL_STRING {
-        prepare(value.content.bytes.iter().map(|&byte| char::from(byte)), out);
+    if let Some(ascii) = ascii(value) {
+        stringprep::ascii(ascii).for_each(|c| push(c, out));
     } else if let (true, Some(text)) = (prepared, text(value))
-        && let Some(normal) = normalize(&text)
+        && let Some(normal) = stringprep::normalize(&text)
     {
-        prepare(normal.chars(), out);
+        stringprep::spaced(normal.chars()).for_each(|c| push(c, out));
     } else {
         out.extend_from_slice(value.content.bytes);
     }
     put_len(out, at);
 }
 
-/// RFC 4518 sections 2.2 to 2.4: maps, folds case and normalizes (NFKC). `None` if the result holds what is
-/// prohibited: such a string equals only itself.
-fn normalize(text: &str) -> Option<String> {
-    let mapped = text.chars().filter(|&c| !maps_to_nothing(c)).nfkc();
-    let normal: String = mapped.flat_map(fold).nfkc().filter(|&c| !maps_to_nothing(c)).collect();
-    let starts_well = !normal.chars().next().is_some_and(is_combining_mark);
-    (starts_well && !normal.chars().any(is_prohibited)).then_some(normal)
+fn push(c: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// Full case folding (RFC 3454 table B.2): what differs in case only comes out the same, `ß` and `SS` too. The
-/// dotless i is no case of the dotted one.
-fn fold(c: char) -> impl Iterator<Item = char> {
-    let keep = c == '\u{131}';
-    let folded = c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    keep.then_some(c).into_iter().chain(folded.filter(move |_| !keep))
-}
-
-/// RFC 4518 section 2.4: private use, what is no character, and the replacement for what could not be read.
-fn is_prohibited(c: char) -> bool {
-    matches!(c,
-        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fffd}')
-        || u32::from(c) & 0xfffe == 0xfffe
-}
-
-/// Folds ASCII case, maps white space to spaces, and drops all but one of adjoining spaces and those at either
-/// end (RFC 4518 sections 2.2 and 2.6.1). A space that bears a combining mark is none.
-fn prepare(text: impl Iterator<Item = char>, out: &mut Vec<u8>) {
-    let mut space = false;
-    let mut any = false;
-    let mut text = text.peekable();
-    while let Some(c) = text.next() {
-        if c.is_whitespace() && !text.peek().copied().is_some_and(is_combining_mark) {
-            space = any;
-            continue;
-        }
-        if maps_to_nothing(c) {
-            continue;
-        }
-        if space {
-            out.push(b' ');
-        }
-        (space, any) = (false, true);
-        if c.is_ascii() {
-            out.push(c.to_ascii_lowercase() as u8);
-        } else {
-            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-    }
-}
-
-/// RFC 4518 section 2.2: characters that are mapped to nothing.
-fn maps_to_nothing(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{1806}' | '\u{180b}'..='\u{180d}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{fffc}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2063}'
-        | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{70f}' | '\u{6dd}'
-        | '\u{180e}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
-        || (c.is_control() && !c.is_whitespace())
+/// The octets of a string value in ASCII, as nearly all are.
+fn ascii(value: Tlv<'_>) -> Option<&[u8]> {
+    let bytes = value.content.bytes;
+    let wide = matches!(value.tag, tag::BMP_STRING | tag::UNIVERSAL_STRING);
+    (is_directory_string(value.tag) && !wide && bytes.is_ascii()).then_some(bytes)
 }
 
 fn is_directory_string(tag: u8) -> bool {
@@ -440,12 +421,6 @@ mod tests {
         assert!(!equal(&utf8("a"), &[(O, tag::UTF8_STRING, b"a")]));
     }
 
-    fn prepared(text: &str) -> String {
-        let mut out = Vec::new();
-        prepare(normalize(text).expect("nothing prohibited").chars(), &mut out);
-        String::from_utf8(out).expect("text")
-    }
-
     //= RFC 4518 section 2.1
     #[test]
     fn every_string_type_is_transcoded_to_unicode() {
@@ -455,65 +430,6 @@ mod tests {
         assert!(equal(&utf8, &[(CN, tag::UNIVERSAL_STRING, &universal)]));
         assert!(equal(&utf8, &[(CN, tag::BMP_STRING, &bmp)]));
         assert!(equal(&[(CN, tag::UTF8_STRING, b"a@b")], &[(CN, tag::IA5_STRING, b"A@B")]));
-    }
-
-    //= RFC 4518 section 2.2
-    #[test]
-    fn what_is_mapped_to_nothing_does_not_count() {
-        for c in "\u{ad}\u{1806}\u{34f}\u{180b}\u{180d}\u{fe00}\u{fe0f}\u{fffc}".chars() {
-            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
-        }
-        // Controls and those related to them.
-        for c in "\0\u{8}\u{e}\u{1f}\u{7f}\u{84}\u{86}\u{9f}\u{6dd}\u{70f}\u{180e}\u{200c}\u{200f}"
-            .chars()
-        {
-            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
-        }
-        for c in "\u{202a}\u{202e}\u{2060}\u{2063}\u{206a}\u{206f}\u{feff}\u{fff9}\u{fffb}".chars()
-        {
-            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
-        }
-        for c in "\u{1d173}\u{1d17a}\u{e0001}\u{e0020}\u{e007f}\u{200b}".chars() {
-            assert_eq!(prepared(&alloc::format!("a{c}b")), "ab", "{c:?}");
-        }
-    }
-
-    //= RFC 4518 section 2.2
-    #[test]
-    fn white_space_is_mapped_to_space() {
-        for c in "\t\n\u{b}\u{c}\r\u{85}\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}".chars() {
-            assert_eq!(prepared(&alloc::format!("a{c}b")), "a b", "{c:?}");
-        }
-    }
-
-    //= RFC 4518 section 2.2
-    #[test]
-    fn case_is_folded_as_stringprep_does() {
-        for (one, other) in [
-            ("STRASSE", "straße"),
-            ("STRASSE", "STRAẞE"),
-            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
-            ("ÅNGSTRÖM", "a\u{30a}ngstro\u{308}m"),
-            ("ŉ", "ʼN"),
-            ("ﬀ", "FF"),
-            ("İ", "i\u{307}"),
-            ("ſ", "S"),
-        ] {
-            assert_eq!(prepared(one), prepared(other));
-        }
-        for (one, other) in [("ı", "i"), ("o", "ö"), ("ß", "s"), ("е", "e")] {
-            assert_ne!(prepared(one), prepared(other));
-        }
-    }
-
-    //= RFC 4518 section 2.3
-    #[test]
-    fn compatible_characters_are_the_same() {
-        for (one, other) in
-            [("\u{2460}", "1"), ("Ａｄｉｔ", "adit"), ("\u{2102}", "c"), ("㎏", "KG")]
-        {
-            assert_eq!(prepared(one), prepared(other));
-        }
     }
 
     //= RFC 4518 section 2.4
@@ -531,23 +447,6 @@ mod tests {
         }
         // A combining mark has nothing to combine with.
         assert!(!equal(&utf8("\u{301}A"), &utf8("\u{301}a")));
-    }
-
-    //= RFC 4518 section 2.6.1
-    #[test]
-    fn spaces_are_insignificant_at_the_ends_and_in_runs() {
-        for (one, other) in [
-            ("foo bar", "foo   bar"),
-            ("foo bar", "  foo bar  "),
-            ("foo bar", "foo\u{a0}\u{2003} bar\u{3000}"),
-            ("", "   "),
-        ] {
-            assert_eq!(prepared(one), prepared(other));
-        }
-        assert_ne!(prepared("foo bar"), prepared("foobar"));
-        // A space under a combining mark is a character.
-        assert_ne!(prepared("a \u{308}b"), prepared("a\u{308}b"));
-        assert_eq!(prepared("a  \u{308}"), "a  \u{308}");
     }
 
     //= RFC 5280 section 7.1
