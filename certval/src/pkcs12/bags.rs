@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use adit_platform::Secret;
 use zeroize::Zeroizing;
 
-use super::encryption::{self, Password};
+use super::encryption::{self, Bytes, Password};
 use super::{Budget, Pkcs12Certificate, Pkcs12Error, Pkcs12Key, ber, in_layer};
 use crate::algorithm::AlgorithmIdentifier;
 use crate::der::{DerError, DerErrorKind, Field, Reader, tag};
@@ -74,7 +74,7 @@ impl<'a> Contents<'a> {
     }
 
     /// A ContentInfo of EncryptedData: RFC 5652 section 8.
-    fn encrypted_data(&self, mut info: Reader<'_>) -> Result<Zeroizing<Vec<u8>>, Pkcs12Error> {
+    fn encrypted_data(&self, mut info: Reader<'_>) -> Result<Bytes, Pkcs12Error> {
         let mut parse = || {
             info.oid()?;
             let mut explicit = info.read(tag::constructed(0))?.reader();

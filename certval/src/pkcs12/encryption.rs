@@ -19,9 +19,9 @@ use crate::oid;
 /// A password in the two forms in which it is used.
 pub(super) struct Password {
     /// UTF-8, for PBKDF2.
-    pub(super) utf8: Zeroizing<Vec<u8>>,
+    pub(super) utf8: Bytes,
     /// UTF-16, big-endian, with a terminating zero, for the KDF of RFC 7292 appendix B.
-    pub(super) bmp: Zeroizing<Vec<u8>>,
+    pub(super) bmp: Bytes,
 }
 
 impl Password {
@@ -47,6 +47,9 @@ impl Password {
     }
 }
 
+/// Bytes that are wiped on drop.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
+
 /// 1.2.840.113549.1.12.1.n.
 const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1];
 const SHA1_3DES: u8 = 3;
@@ -69,7 +72,7 @@ pub(super) fn decrypt(
     data: Vec<u8>,
     password: &Password,
     budget: &Budget,
-) -> Result<Zeroizing<Vec<u8>>, Pkcs12Error> {
+) -> Result<Bytes, Pkcs12Error> {
     let unsupported = || Pkcs12Error::Unsupported(oid::dotted(algorithm.oid));
     let parameters = algorithm.parameters;
     let plain = match algorithm.oid {
@@ -129,7 +132,7 @@ impl<'a> Pbe<'a> {
         key_len: usize,
         password: &Password,
         budget: &Budget,
-    ) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>), Pkcs12Error> {
+    ) -> Result<(Bytes, Bytes), Pkcs12Error> {
         let derive = |id, len| {
             kdf::pkcs12::<Sha1>(&password.bmp, self.salt, id, self.iterations, len, budget)
         };
@@ -161,7 +164,7 @@ impl<'a> Pbes2<'a> {
         data: Vec<u8>,
         password: &Password,
         budget: &Budget,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Pkcs12Error> {
+    ) -> Result<Option<Bytes>, Pkcs12Error> {
         let key = |len| self.kdf.derive(&password.utf8, len, budget);
         Ok(match self.scheme {
             AES_128_CBC => cbc_decrypt(aes::Aes128::new_from_slice(&key(16)?).ok(), self.iv, data),
@@ -184,7 +187,7 @@ fn cbc_decrypt<C: BlockCipherDecrypt + BlockSizeUser>(
     cipher: Option<C>,
     iv: &[u8],
     data: Vec<u8>,
-) -> Option<Zeroizing<Vec<u8>>> {
+) -> Option<Bytes> {
     let mode = cbc::Decryptor::inner_iv_slice_init(cipher?, iv).ok()?;
     let mut data = Zeroizing::new(data);
     let len = mode.decrypt_padded::<Pkcs7>(&mut data).ok()?.len();

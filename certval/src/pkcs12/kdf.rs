@@ -9,7 +9,7 @@ use sha1::digest::block_api::BlockSizeUser;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
-use super::encryption::sequence;
+use super::encryption::{Bytes, sequence};
 use super::{Budget, Pkcs12Error};
 use crate::algorithm::AlgorithmIdentifier;
 use crate::der::{DerError, DerErrorKind, small_integer, tag};
@@ -23,7 +23,7 @@ pub(super) fn pkcs12<D: Digest + BlockSizeUser>(
     iterations: u32,
     len: usize,
     budget: &Budget,
-) -> Result<Zeroizing<Vec<u8>>, Pkcs12Error> {
+) -> Result<Bytes, Pkcs12Error> {
     let (u, v) = (<D as Digest>::output_size(), D::block_size());
     budget.spend_iterations(iterations, len.div_ceil(u))?;
     // Steps 1 to 4: whole blocks of salt and password.
@@ -46,7 +46,7 @@ pub(super) fn pkcs12<D: Digest + BlockSizeUser>(
             return Ok(out);
         }
         // Steps 6 B and C: I_j = (I_j + B + 1) mod 2^v.
-        let b: Zeroizing<Vec<u8>> = Zeroizing::new(a.iter().copied().cycle().take(v).collect());
+        let b: Bytes = Zeroizing::new(a.iter().copied().cycle().take(v).collect());
         for block in blocks.chunks_mut(v) {
             let mut carry = 1;
             for (byte, add) in block.iter_mut().zip(&*b).rev() {
@@ -98,6 +98,9 @@ pub(super) struct Pbkdf2<'a> {
     id: &'a [u8],
 }
 
+/// Password, salt, rounds and where the key goes.
+type Derive = fn(&[u8], &[u8], u32, &mut [u8]);
+
 /// 1.2.840.113549.1.5.12.
 const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12];
 /// hmacWithSHA1, the default.
@@ -132,8 +135,8 @@ impl<'a> Pbkdf2<'a> {
         password: &[u8],
         len: usize,
         budget: &Budget,
-    ) -> Result<Zeroizing<Vec<u8>>, Pkcs12Error> {
-        let (derive, hash_len): (fn(&[u8], &[u8], u32, &mut [u8]), usize) = match self.prf {
+    ) -> Result<Bytes, Pkcs12Error> {
+        let (derive, hash_len): (Derive, usize) = match self.prf {
             Prf::Sha1 => (pbkdf2::pbkdf2_hmac::<Sha1>, 20),
             Prf::Sha224 => (pbkdf2::pbkdf2_hmac::<Sha224>, 28),
             Prf::Sha256 => (pbkdf2::pbkdf2_hmac::<Sha256>, 32),

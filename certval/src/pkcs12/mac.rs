@@ -1,13 +1,10 @@
 //! The MAC over a file: RFC 7292 section 4 and appendix B.4, PBMAC1 by RFC 9579.
 
-use alloc::vec::Vec;
-
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
-use zeroize::Zeroizing;
 
-use super::encryption::{Password, sequence};
+use super::encryption::{Bytes, Password, sequence};
 use super::kdf::{self, Pbkdf2, Prf};
 use super::{Budget, Pkcs12Error, in_layer};
 use crate::algorithm::AlgorithmIdentifier;
@@ -66,7 +63,7 @@ pub(super) fn check(
 /// Longer than any HMAC key of use: that of SHA-512 is 64 bytes.
 const MAX_KEY_LEN: usize = 1024;
 
-type Derive = fn(&[u8], &[u8], u8, u32, usize, &Budget) -> Result<Zeroizing<Vec<u8>>, Pkcs12Error>;
+type Derive = fn(&[u8], &[u8], u8, u32, usize, &Budget) -> Result<Bytes, Pkcs12Error>;
 
 /// Compares in constant time.
 fn verify<M: Mac + KeyInit>(key: &[u8], content: &[u8], value: &[u8]) -> bool {
