@@ -299,7 +299,7 @@ impl Quoted {
         let field = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
         let (source, destination, protocol, header_len, len) = match bytes.first()? >> 4 {
             4 => {
-                let header_len = usize::from(bytes[0] & 15) * 4;
+                let header_len = Some(usize::from(bytes[0] & 15) * 4).filter(|len| *len >= 20)?;
                 let protocol = NextHeader(*bytes.get(9)?);
                 (address(12, 4)?, address(16, 4)?, protocol, header_len, field(2)?.into())
             }

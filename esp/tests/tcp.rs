@@ -142,13 +142,23 @@ fn a_length_that_cannot_be_ends_the_stream_for_good() {
 }
 
 #[test]
-fn every_length_there_is_passes() {
-    for len in (1..=600).chain([1400, 8192, 65_000, MAX_MESSAGE_LEN]) {
+fn lengths_from_one_to_the_longest_pass() {
+    let mut decoder = Decoder::originator(MAX_MESSAGE_LEN);
+    for len in (1..=600).chain((601..MAX_MESSAGE_LEN).step_by(41)).chain([MAX_MESSAGE_LEN]) {
         let message = vec![0x5a; len];
-        let mut decoder = Decoder::originator(len);
-        let stream = [framed(&message), framed(&message)].concat();
-        let messages = decode(&mut decoder, &stream, &[len + 1]).unwrap();
-        assert_eq!(messages, vec![Message::of(Payload::classify(&message)); 2]);
+        let mut stream = vec![0, 0];
+        stream.extend(&message);
+        assert_eq!(frame_esp(&mut stream, 2..2 + len), Ok(0..len + 2));
+        assert_eq!(stream, framed(&message));
+        let expected = vec![Message::of(Payload::classify(&message))];
+        assert_eq!(decode(&mut decoder, &stream, &[len, 70_000]).unwrap(), expected, "{len}");
+        // The longest that is accepted is accepted, and one more byte is not.
+        if len % 97 == 0 {
+            assert_eq!(decode(&mut Decoder::originator(len), &stream, &[9000]), Ok(expected));
+            let error = decode(&mut Decoder::originator(len - 1), &stream, &[9000]).unwrap_err();
+            let problem = StreamProblem::TooLong(len as u16 + 2);
+            assert_eq!(error, StreamError { offset: 0, problem });
+        }
     }
 }
 

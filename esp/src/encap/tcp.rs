@@ -74,8 +74,8 @@ fn frame(buf: &mut [u8], message: Range<usize>, marker: &[u8]) -> Result<Range<u
 /// Takes a stream apart into its messages.
 ///
 /// Read from the socket into [`Self::spare_mut`], say how much it was with [`Self::filled`], then call
-/// [`Self::next_message`] until it has no more. Memory is taken once, for the longest message that is accepted; a byte
-/// is moved at most once.
+/// [`Self::next_message`] until it has no more. Memory is taken once, for the longest message that is
+/// accepted; a byte is moved at most once.
 ///
 /// A stream cannot be entered again once its bounds are lost, so that an error is for good: close the
 /// connection. RFC 9329 section 3.

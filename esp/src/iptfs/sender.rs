@@ -186,9 +186,12 @@ impl Sender {
             self.left.pop_front();
         }
         let (blocks, padding) = blocks.split_at_mut(used);
-        for (byte, queued) in blocks.iter_mut().zip(self.bytes.drain(..used)) {
-            *byte = queued;
-        }
+        // `used` is what the queue's packets have, and so no more than is in it.
+        let (front, back) = self.bytes.as_slices();
+        let (first, second) = blocks.split_at_mut(used.min(front.len()));
+        first.copy_from_slice(&front[..first.len()]);
+        second.copy_from_slice(&back[..second.len()]);
+        self.bytes.drain(..used);
         //= RFC 9347 section 6.1.3.3: a pad block begins with a zero and goes on to the end.
         padding.fill(0);
         self.stats.payloads += 1;
