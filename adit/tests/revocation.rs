@@ -1,7 +1,7 @@
 //! Where client and gateway learn whether the other's certificate is revoked: from the peer itself (RFC 4806), from
 //! responders, and from CRLs that are fetched before they run out.
 
-#[allow(dead_code, reason = "each test binary uses its own part of this")]
+#[expect(dead_code, reason = "each test binary uses its own part of this")]
 mod common;
 
 use std::time::Duration;

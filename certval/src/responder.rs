@@ -1,6 +1,7 @@
 //! Who may sign OCSP responses (RFC 6960 section 4.2.2.2): the CA itself, a responder that it has authorized by
 //! a certificate, or one that is trusted by configuration.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::algorithm;
@@ -34,7 +35,7 @@ pub(crate) enum Authority<'r> {
     /// It may speak.
     Own,
     /// It may, as long as this certificate of its own is valid and not revoked.
-    Delegated(Certificate<'r>),
+    Delegated(Box<Certificate<'r>>),
 }
 
 /// A name and a key that belong together, and the certificate that says so.
@@ -107,6 +108,14 @@ impl Signer {
     }
 }
 
+#[cfg(test)]
+impl Signer {
+    /// Anybody.
+    pub(crate) fn test() -> Self {
+        Self { spki: Vec::new(), delegation: None }
+    }
+}
+
 impl OcspResponse {
     /// Whether its signer may speak about certificates of the issuer of this key and (canonical) name, below
     /// this anchor.
@@ -123,7 +132,7 @@ impl OcspResponse {
         let delegation = signer.delegation.as_ref().filter(|d| d.by == issuer_key)?;
         let certificate = Certificate::from_der(&delegation.certificate).ok()?;
         (certificate.issuer().canonical() == issuer_name)
-            .then_some(Authority::Delegated(certificate))
+            .then(|| Authority::Delegated(Box::new(certificate)))
     }
 }
 

@@ -128,3 +128,86 @@ fn replaces(new: &OcspResponse, old: &OcspResponse, serial: &[u8]) -> bool {
 fn revokes(response: &OcspResponse) -> bool {
     response.singles().any(|single| matches!(single.status, Status::Revoked(_)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{self, sequence, tlv};
+    use crate::ocsp::Unverified;
+    use crate::oid;
+    use crate::responder::Signer;
+
+    /// A response made at this second of 2024, about certificates of these serial numbers.
+    fn response(second: u8, good: bool, serials: &[u8]) -> Arc<OcspResponse> {
+        let octets = |content: &[u8]| tlv(0x04, &[content]);
+        let time = |tag| {
+            tlv(
+                tag,
+                &[&[b"202401010000", &[b'0' + second / 10, b'0' + second % 10, b'Z'][..]].concat()],
+            )
+        };
+        let time = time(0x18);
+        let revoked = tlv(0xa1, &[&time]);
+        let status = if good { tlv(0x80, &[]) } else { revoked };
+        let singles = serials.iter().flat_map(|serial| {
+            let hash = sequence(&[&encode::oid(oid::SHA1)]);
+            let id =
+                sequence(&[&hash, &octets(&[1; 20]), &octets(&[2; 20]), &tlv(2, &[&[*serial]])]);
+            sequence(&[&id, &status, &time])
+        });
+        let singles: Vec<u8> = singles.collect();
+        let by = tlv(0xa2, &[&octets(&[3; 20])]);
+        let data = sequence(&[&by, &time, &sequence(&[&singles])]);
+        let algorithm = sequence(&[&encode::oid(oid::ED25519)]);
+        let basic = sequence(&[&data, &algorithm, &encode::bit_string(&[0])]);
+        let bytes = sequence(&[&encode::oid(oid::OCSP_BASIC), &octets(&basic)]);
+        let der = sequence(&[&[0x0a, 1, 0], &tlv(0xa0, &[&bytes])]);
+        let unverified = Unverified::read(&der).unwrap_or_else(|error| panic!("{error}"));
+        Arc::new(unverified.verified(Signer::test()))
+    }
+
+    fn produced(responses: &Responses) -> Vec<i64> {
+        let mut times: Vec<i64> = responses.iter().map(|it| it.produced_at() % 60).collect();
+        times.sort_unstable();
+        times
+    }
+
+    #[test]
+    fn a_full_store_drops_the_oldest_that_revokes_nothing() {
+        let mut responses = Responses::new();
+        let mut insert =
+            |second, good, serial| responses.insert(response(second, good, &[serial]), 3);
+        insert(1, false, 1).unwrap();
+        insert(3, true, 2).unwrap();
+        insert(2, true, 3).unwrap();
+        insert(4, true, 4).unwrap();
+        assert_eq!(produced(&responses), [1, 3, 4]);
+        // One that replaces another needs no room of its own.
+        responses.insert(response(5, false, &[2]), 3).unwrap();
+        assert_eq!(produced(&responses), [1, 4, 5]);
+        responses.insert(response(6, false, &[5]), 3).unwrap();
+        assert_eq!(produced(&responses), [1, 5, 6]);
+        let full = responses.insert(response(7, true, &[6]), 3);
+        assert_eq!(full, Err(OcspError::Full));
+        assert_eq!(produced(&responses), [1, 5, 6]);
+    }
+
+    #[test]
+    fn a_response_about_several_stays_for_those_that_nothing_newer_is_known_of() {
+        let mut responses = Responses::new();
+        responses.insert(response(1, true, &[1, 2, 3]), 9).unwrap();
+        responses.insert(response(2, true, &[1]), 9).unwrap();
+        assert_eq!(produced(&responses), [1, 2]);
+        assert_eq!(responses.about(&[1]).len(), 1);
+        assert_eq!(responses.about(&[2]).len(), 1);
+        responses.insert(response(3, true, &[2, 3]), 9).unwrap();
+        assert_eq!((produced(&responses), responses.count), (Vec::from([2, 3]), 2));
+        // Older for the one, newer for the other.
+        responses.insert(response(2, true, &[2, 4]), 9).unwrap();
+        assert_eq!((produced(&responses), responses.count), (Vec::from([2, 2, 3]), 3));
+        assert_eq!(responses.about(&[2])[0].produced_at() % 60, 3);
+        responses.retain(|response| response.produced_at() % 60 == 3);
+        assert_eq!((produced(&responses), responses.count), (Vec::from([3]), 1));
+        assert!(responses.about(&[4]).is_empty());
+    }
+}

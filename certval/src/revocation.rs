@@ -185,13 +185,12 @@ impl<'a> Check<'_, 'a> {
                     && single.id.is_issued_by(provider, issuer_name.as_der(), issuer)
             });
             for single in about {
+                let unsaid = says == Status::Unknown;
                 match single.status {
                     // An old response still revokes, as an old CRL does.
                     Status::Revoked(_) => says = single.status,
-                    Status::Good if self.is_news(response, &single, certificate) => {
-                        if says == Status::Unknown {
-                            says = Status::Good;
-                        }
+                    Status::Good if unsaid && self.is_news(response, &single, certificate) => {
+                        says = Status::Good;
                     }
                     _ => {}
                 }
