@@ -109,7 +109,8 @@ pub trait SignatureAlgorithm: Send + Sync + fmt::Debug {
     /// The content of the object identifier of the keys that sign so, in their `SubjectPublicKeyInfo`.
     ///
     /// A key of this kind without parameters has those of its issuer's key, if that is of the same kind
-    /// (RFC 5280 section 6.1.4 (d) to (f)).
+    /// (RFC 5280 section 6.1.4 (d) to (f)). Only a path settles which those are: OCSP responses, which come without
+    /// one, verify with keys that have parameters of their own.
     fn key_oid(&self) -> &[u8];
 
     /// Verifies a signature. All of `signed` is what a stranger sent.

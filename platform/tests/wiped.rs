@@ -157,21 +157,25 @@ fn private_values() {
     }
 }
 
-/// The seed of an Ed25519 key.
+/// The seeds of Ed25519 and ML-DSA keys.
 #[test]
 fn signing_keys() {
     let _turn = TURN.lock();
-    // RFC 8410 section 7: the fixed front of a key file, then the seed.
-    let front = common::hex("302e020100300506032b657004220420");
-    let mut file = [0; 48];
-    file[..16].copy_from_slice(&front);
-    file[16..32].copy_from_slice(&MARK);
-    file[32..].copy_from_slice(&MARK);
-    for provider in PROVIDERS {
-        let found = marked_blocks_freed_by(|| {
-            drop(provider.keys.load_pkcs8(&file).unwrap());
-        });
-        // ring keeps scalar and prefix, which are hashes of the seed: nothing to find there.
-        assert_eq!(found, 0, "{}", provider.name);
+    // RFC 8410 section 7 and RFC 9881 section 6: the fixed front of a key file, then the seed.
+    let fronts = [
+        "302e020100300506032b657004220420",
+        "3034020100300b060960864801650304031104228020",
+        "3034020100300b060960864801650304031204228020",
+        "3034020100300b060960864801650304031304228020",
+    ];
+    for front in fronts {
+        let file = [&common::hex(front)[..], &MARK, &MARK].concat();
+        for provider in PROVIDERS {
+            let found = marked_blocks_freed_by(|| {
+                drop(provider.keys.load_pkcs8(&file).unwrap());
+            });
+            // ring keeps scalar and prefix, which are hashes of the seed: nothing to find there.
+            assert_eq!(found, 0, "{} {front}", provider.name);
+        }
     }
 }
