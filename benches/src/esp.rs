@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use adit_esp::batch::{OpenFrame, SealFrame};
 use adit_esp::selector::Selectors;
 use adit_esp::{Inbound, NextHeader, Outbound, SaConfig, SaKeys, Spi};
 use adit_platform::{Provider, Secret, Suite};
@@ -11,9 +12,15 @@ use adit_testkit::rng::SeededRng;
 use crate::bare::{Bare, Batch};
 use crate::{Case, Pair};
 
-/// Packets of one batch: enough to hide the clock, few enough to stay in the second-level cache.
+/// Packets in one call of what is measured: enough to hide the clock.
+pub const PACKETS: usize = 64;
+
+/// Packets in one call of `seal_batch` and `open_batch`.
+pub const BATCH: usize = 32;
+
+/// Packets of one call, few enough to stay in the second-level cache.
 const fn batch(len: usize) -> usize {
-    if len > 4000 { 16 } else { 64 }
+    if len > 4000 { 16 } else { PACKETS }
 }
 
 /// A tunnel-mode SA with extended sequence numbers, the default replay window, and a selector check.
@@ -87,6 +94,68 @@ pub fn seal(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'stat
             bytes
         }),
         baseline: Some(Case::new(batch(len), move || bare_seal(&mut theirs))),
+    }
+}
+
+/// Sealing inner packets of `len` bytes in batches of [`BATCH`], beside sealing them one by one with
+/// `single`.
+pub fn seal_batches(
+    provider: &'static Provider,
+    single: &'static Provider,
+    suite: Suite,
+    len: usize,
+) -> Pair<'static> {
+    let Sa { mut outbound, .. } = sa(provider, suite);
+    let mut ours = buffers(&outbound, len);
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    Pair {
+        ours: Case::new(batch(len), move || {
+            let mut bytes = 0;
+            for batch in ours.as_chunks_mut::<BATCH>().0 {
+                let mut frames = batch
+                    .each_mut()
+                    .map(|buf| SealFrame::new(buf, payload.clone(), NextHeader::IPV4));
+                outbound.seal_batch(&mut frames);
+                for frame in &frames {
+                    bytes += frame.packet().expect("room is left").len();
+                }
+            }
+            bytes
+        }),
+        baseline: Some(seal(single, suite, len).ours),
+    }
+}
+
+/// Opening them so, beside opening them one by one with `single`.
+pub fn open_batches(
+    provider: &'static Provider,
+    single: &'static Provider,
+    suite: Suite,
+    len: usize,
+) -> Pair<'static> {
+    let Sa { mut outbound, mut inbound } = sa(provider, suite);
+    let packets = Rc::new(RefCell::new(buffers(&outbound, len)));
+    let to_seal = Rc::clone(&packets);
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    Pair {
+        ours: Case::new(batch(len), move || {
+            let mut bytes = 0;
+            for batch in packets.borrow_mut().as_chunks_mut::<BATCH>().0 {
+                let mut frames = batch.each_mut().map(|packet| OpenFrame::new(packet));
+                inbound.open_batch(&mut frames);
+                for frame in &frames {
+                    bytes += frame.payload().expect("a fresh packet").len();
+                }
+            }
+            bytes
+        })
+        .prepared_by(move || {
+            for buf in to_seal.borrow_mut().iter_mut() {
+                let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
+                assert_eq!(sealed.expect("room is left"), 0..buf.len());
+            }
+        }),
+        baseline: Some(open(single, suite, len).ours),
     }
 }
 

@@ -7,6 +7,8 @@
 
 pub mod bare;
 pub mod esp;
+pub mod peers;
+pub mod threads;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -129,6 +131,14 @@ impl Report {
         if self.wants(name) {
             let value = measure();
             self.row(name, value, unit, None);
+        }
+    }
+
+    /// A row that this build cannot measure, if it is selected: says on standard error how to get it.
+    pub fn missing(&mut self, name: &str, how: &str) {
+        if self.wants(name) {
+            self.rows += 1;
+            eprintln!("SKIP {name}: {how}");
         }
     }
 

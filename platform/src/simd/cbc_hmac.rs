@@ -10,6 +10,7 @@ use crate::mac::{Mac, MacAlgorithm, MacKey};
 
 cpufeatures::new!(narrow, "aes", "ssse3", "sse4.1", "avx", "avx2");
 cpufeatures::new!(wide, "aes", "ssse3", "sse4.1", "avx", "avx2", "avx512f", "avx512bw", "avx512vl");
+cpufeatures::new!(vaes, "aes", "ssse3", "sse4.1", "avx", "avx2", "vaes");
 cpufeatures::new!(sha, "sha");
 
 /// The fewest packets that are worth it: below that, processors with instructions for SHA-256 are faster
@@ -37,9 +38,9 @@ impl CipherMac for AesCbcHmac {
             return Ok(Box::new(single));
         };
         Ok(match cipher.len() {
-            16 => Box::new(Key::<10>::new(single, cipher, mac, wide::get(), least)),
-            24 => Box::new(Key::<12>::new(single, cipher, mac, wide::get(), least)),
-            32 => Box::new(Key::<14>::new(single, cipher, mac, wide::get(), least)),
+            16 => Box::new(Key::<10>::new(single, cipher, mac, least)),
+            24 => Box::new(Key::<12>::new(single, cipher, mac, least)),
+            32 => Box::new(Key::<14>::new(single, cipher, mac, least)),
             _ => Box::new(single),
         })
     }
@@ -81,19 +82,34 @@ impl CipherMacKey for Single {
 struct Key<const ROUNDS: usize> {
     batch: CbcHmac<ROUNDS>,
     single: Single,
-    /// True if the processor has what the wide form needs, too.
-    wide: bool,
+    /// Which wide forms the processor has what they need for, too.
+    wide: Wide,
     /// Fewer packets than this go one by one.
     least: usize,
 }
 
+#[derive(Clone, Copy)]
+struct Wide {
+    hmac: bool,
+    cbc: bool,
+}
+
+impl Wide {
+    fn get() -> Self {
+        Self { hmac: wide::get(), cbc: vaes::get() }
+    }
+}
+
+/// Packets that are verified and then decrypted: few enough for the first-level cache to keep them.
+const GROUP: usize = 16;
+
 impl<const ROUNDS: usize> Key<ROUNDS> {
-    /// Only after `narrow` found all features, and with `wide` only if that did.
+    /// Only after `narrow` found all features.
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn new(single: Single, cipher: &[u8], mac: &[u8; 32], wide: bool, least: usize) -> Self {
+    fn new(single: Single, cipher: &[u8], mac: &[u8; 32], least: usize) -> Self {
         // SAFETY: the callers asked `narrow`.
         let batch = unsafe { CbcHmac::new(cipher, mac) };
-        Self { batch, single, wide, least }
+        Self { batch, single, wide: Wide::get(), least }
     }
 }
 
@@ -101,26 +117,43 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn seal(&self, packets: &mut [Packet<'_>]) {
         if packets.len() < self.least {
-            self.single.seal(packets);
-        } else if self.wide {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            unsafe { self.batch.seal_wide(packets) }
-        } else {
+            return self.single.seal(packets);
+        }
+        for group in packets.chunks_mut(GROUP) {
             // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.batch.seal(packets) }
+            unsafe { self.batch.encrypt(group) };
+            if self.wide.hmac {
+                // SAFETY: `wide` found all that the wide form needs.
+                unsafe { self.batch.sign_wide(group) }
+            } else {
+                // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
+                unsafe { self.batch.sign(group) }
+            }
         }
     }
 
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn open(&self, packets: &mut [Packet<'_>]) {
         if packets.len() < self.least {
-            self.single.open(packets);
-        } else if self.wide {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            unsafe { self.batch.open_wide(packets) }
-        } else {
-            // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.batch.open(packets) }
+            return self.single.open(packets);
+        }
+        for group in packets.chunks_mut(GROUP) {
+            if self.wide.hmac {
+                // SAFETY: `wide` found all that the wide form needs.
+                unsafe { self.batch.verify_wide(group) }
+            } else {
+                // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
+                unsafe { self.batch.verify(group) }
+            }
+            for packet in group.iter_mut().filter(|packet| packet.is_authentic()) {
+                if self.wide.cbc {
+                    // SAFETY: `vaes` found all that the wide form needs.
+                    unsafe { self.batch.decrypt_wide(packet) }
+                } else {
+                    // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
+                    unsafe { self.batch.decrypt(packet) }
+                }
+            }
         }
     }
 }
@@ -139,7 +172,7 @@ mod tests {
 
     /// Seals and opens groups of every size and mixed lengths by one form whatever the processor would
     /// choose, against one packet after the other.
-    fn compare<const ROUNDS: usize>(wide: bool) {
+    fn compare<const ROUNDS: usize>(wide: Wide) {
         let cipher_key: Vec<u8> = (0..4 * (ROUNDS as u8 - 6)).map(|i| i.wrapping_mul(29)).collect();
         let cipher =
             ring::PROVIDER.ciphers.iter().find(|c| c.algorithm().key_len() == cipher_key.len());
@@ -148,7 +181,7 @@ mod tests {
             cipher: cipher.unwrap().key(&cipher_key).unwrap(),
             mac: mac.key(&[9; 32]).unwrap(),
         };
-        let ours = Key::<ROUNDS>::new(single(), &cipher_key, &[9; 32], wide, 1);
+        let ours = Key::<ROUNDS> { wide, ..Key::new(single(), &cipher_key, &[9; 32], 1) };
         let theirs = single();
         for count in 1..=34 {
             for base in 0..9 {
@@ -188,14 +221,18 @@ mod tests {
         bufs.iter_mut().map(|buf| Packet::new(buf, HEADER, 16, trailing).unwrap()).collect()
     }
 
+    fn compare_all(wide: Wide) {
+        compare::<10>(wide);
+        compare::<12>(wide);
+        compare::<14>(wide);
+    }
+
     #[test]
     fn eight_lanes_give_what_one_packet_gives() {
         if !narrow::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX2");
         }
-        compare::<10>(false);
-        compare::<12>(false);
-        compare::<14>(false);
+        compare_all(Wide { hmac: false, cbc: false });
     }
 
     #[test]
@@ -203,9 +240,15 @@ mod tests {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX-512 (F, BW, VL)");
         }
-        compare::<10>(true);
-        compare::<12>(true);
-        compare::<14>(true);
+        compare_all(Wide { hmac: true, cbc: false });
+    }
+
+    #[test]
+    fn pairs_of_blocks_give_what_one_packet_gives() {
+        if !vaes::get() {
+            return std::println!("SKIP: needs a processor with VAES");
+        }
+        compare_all(Wide { hmac: false, cbc: true });
     }
 
     #[test]

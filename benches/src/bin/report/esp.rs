@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use adit_benches::{Case, Pair, Report, esp};
+use adit_benches::{Case, Pair, Report, esp, peers, threads};
 use adit_esp::NextHeader;
 use adit_esp::ip::IpPacket;
 use adit_esp::replay::{Window, WindowSize};
@@ -37,10 +37,22 @@ const SUITES: [(&str, Suite); 9] = {
     ]
 };
 
+const AES_128_GCM: Suite = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
+
+type Way = (&'static str, fn(&'static Provider, Suite, usize) -> Pair<'static>);
+
+const WAYS: [Way; 2] = [("seal", esp::seal), ("open", esp::open)];
+
 /// All rows of this area.
 pub(crate) fn rows(report: &mut Report) {
-    seal_and_open(report, "seal", esp::seal);
-    seal_and_open(report, "open", esp::open);
+    for (direction, pair) in WAYS {
+        seal_and_open(report, direction, pair);
+    }
+    simd_beside_ring(report);
+    gmac(report);
+    batches(report);
+    peers(report);
+    threads(report);
     replay(report);
     policies(report);
     forward(report);
@@ -61,6 +73,84 @@ fn seal_and_open(
                 let row = format!("esp/{direction}/{name}/{}/{len}", provider.name);
                 report.compare(&row, "ns", || pair(provider, suite, len));
             }
+        }
+    }
+}
+
+/// ESP with `simd` beside ESP with ring, which it must not be slower than at any length.
+fn simd_beside_ring(report: &mut Report) {
+    for (direction, pair) in WAYS {
+        for len in LENGTHS {
+            let row = format!("esp/simd-beside-ring/aes-128-gcm/{direction}/{len}");
+            report.compare(&row, "ns", || Pair {
+                ours: pair(&simd::PROVIDER, AES_128_GCM, len).ours,
+                baseline: Some(pair(&ring::PROVIDER, AES_128_GCM, len).ours),
+            });
+        }
+    }
+}
+
+/// AES-GMAC beside AES-GCM of the same provider, in ESP both.
+fn gmac(report: &mut Report) {
+    let suite = Suite::Aead(AeadAlgorithm::Aes128Gmac);
+    for (direction, pair) in WAYS {
+        for len in LENGTHS {
+            let row = format!("esp/{direction}/aes-128-gmac/simd/{len}");
+            report.compare(&row, "ns", || Pair {
+                ours: pair(&simd::PROVIDER, suite, len).ours,
+                baseline: Some(pair(&simd::PROVIDER, AES_128_GCM, len).ours),
+            });
+        }
+    }
+}
+
+/// Batches of a suite that takes many packets at once, beside the same packets one by one, with whichever
+/// provider does that best.
+fn batches(report: &mut Report) {
+    let suite = Suite::CipherMac(CipherAlgorithm::Aes256Cbc, MacAlgorithm::HmacSha2_256_128);
+    for len in [64, 256, 512, 1400] {
+        let row = |direction| format!("esp/batch/aes-256-cbc-hmac-sha2-256/{direction}/{len}");
+        report.compare(&row("seal"), "ns", || {
+            esp::seal_batches(&simd::PROVIDER, &ring::PROVIDER, suite, len)
+        });
+        report.compare(&row("open"), "ns", || {
+            esp::open_batches(&simd::PROVIDER, &ring::PROVIDER, suite, len)
+        });
+    }
+}
+
+/// Sealing, beside what others take for the same.
+fn peers(report: &mut Report) {
+    let chacha = Suite::Aead(AeadAlgorithm::ChaCha20Poly1305);
+    for len in [64, 1400] {
+        let ours = |suite, baseline| Pair {
+            ours: esp::seal(&simd::PROVIDER, suite, len).ours,
+            baseline: Some(baseline),
+        };
+        report.compare(&format!("esp/vs-boringtun/{len}"), "ns", || {
+            ours(chacha, peers::boringtun(len))
+        });
+        report
+            .compare(&format!("esp/vs-gotatun/{len}"), "ns", || ours(chacha, peers::gotatun(len)));
+        let row = format!("esp/vs-ipsec-mb/{len}");
+        #[cfg(feature = "ipsec-mb")]
+        report.compare(&row, "ns", || {
+            // As many bytes as there are in the ESP packet.
+            let esp::Sa { outbound, .. } = esp::sa(&simd::PROVIDER, AES_128_GCM);
+            ours(AES_128_GCM, peers::ipsec_mb(len + outbound.tailroom(len) - 16))
+        });
+        #[cfg(not(feature = "ipsec-mb"))]
+        report.missing(&row, "apt install libipsec-mb-dev, then build with --features ipsec-mb");
+    }
+}
+
+/// Two threads that receive, in batches, on one SA and on one each; see [`threads::receive`].
+fn threads(report: &mut Report) {
+    for (name, shared) in [("shared", true), ("own", false)] {
+        for len in [64, 1400] {
+            report.compare(&format!("esp/threads/{name}/{len}"), "ns", || {
+                threads::receive(&simd::PROVIDER, AES_128_GCM, len, shared)
+            });
         }
     }
 }

@@ -3,7 +3,11 @@
 //! CBC encrypts one block after the other, and SHA-256 is one chain of dependencies: a single packet
 //! leaves most of the processor idle. Here each step takes a block of every packet of a group.
 
-use core::arch::x86_64::{__m128i, _mm_setzero_si128, _mm_xor_si128};
+use core::arch::x86_64::{
+    __m128i, _mm_setzero_si128, _mm_xor_si128, _mm256_aesdec_epi128, _mm256_aesdeclast_epi128,
+    _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm256_set_m128i, _mm256_setzero_si256, _mm256_xor_si256,
+};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -43,64 +47,109 @@ impl<const ROUNDS: usize> CbcHmac<ROUNDS> {
         Self { encryption, decryption, hmac }
     }
 
-    /// Encrypts and signs packets of which each is well formed.
-    #[target_feature(enable = "aes,ssse3,sse4.1,avx,avx2")]
-    pub(in super::super) fn seal(&self, packets: &mut [Packet<'_>]) {
+    /// Encrypts packets.
+    #[target_feature(enable = "aes,sse4.1,avx")]
+    pub(in super::super) fn encrypt(&self, packets: &mut [Packet<'_>]) {
         for group in packets.chunks_mut(STRIDE) {
-            self.encrypt(group);
+            self.encrypt_group(group);
         }
+    }
+
+    /// Writes the tags of packets, eight at a time.
+    #[target_feature(enable = "ssse3,sse4.1,avx,avx2")]
+    pub(in super::super) fn sign(&self, packets: &mut [Packet<'_>]) {
         for group in packets.chunks_mut(avx2::LANES) {
             let tags = avx2::hmac(&self.hmac, &messages(group));
-            for (packet, tag) in group.iter_mut().zip(tags) {
-                packet.set_tag(&tag);
+            for (packet, tag) in group.iter_mut().zip(&tags) {
+                packet.set_tag(tag);
             }
         }
     }
 
-    /// The same, sixteen packets at a time.
-    #[target_feature(enable = "aes,ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl")]
-    pub(in super::super) fn seal_wide(&self, packets: &mut [Packet<'_>]) {
-        for group in packets.chunks_mut(STRIDE) {
-            self.encrypt(group);
-        }
+    /// The same, sixteen at a time.
+    #[target_feature(enable = "ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl")]
+    pub(in super::super) fn sign_wide(&self, packets: &mut [Packet<'_>]) {
         for group in packets.chunks_mut(avx512::LANES) {
             let tags = avx512::hmac(&self.hmac, &messages(group));
-            for (packet, tag) in group.iter_mut().zip(tags) {
-                packet.set_tag(&tag);
+            for (packet, tag) in group.iter_mut().zip(&tags) {
+                packet.set_tag(tag);
             }
         }
     }
 
-    /// Verifies packets of which each is well formed, and decrypts those that are authentic.
-    #[target_feature(enable = "aes,ssse3,sse4.1,avx,avx2")]
-    pub(in super::super) fn open(&self, packets: &mut [Packet<'_>]) {
+    /// Checks the tags of packets, eight at a time.
+    #[target_feature(enable = "ssse3,sse4.1,avx,avx2")]
+    pub(in super::super) fn verify(&self, packets: &mut [Packet<'_>]) {
         for group in packets.chunks_mut(avx2::LANES) {
             let tags = avx2::hmac(&self.hmac, &messages(group));
-            for (packet, tag) in group.iter_mut().zip(tags) {
-                if packet.check_tag(&tag) {
-                    self.decrypt(packet);
-                }
+            for (packet, tag) in group.iter_mut().zip(&tags) {
+                packet.check_tag(tag);
             }
         }
     }
 
-    /// The same, sixteen packets at a time.
-    #[target_feature(enable = "aes,ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl")]
-    pub(in super::super) fn open_wide(&self, packets: &mut [Packet<'_>]) {
+    /// The same, sixteen at a time.
+    #[target_feature(enable = "ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl")]
+    pub(in super::super) fn verify_wide(&self, packets: &mut [Packet<'_>]) {
         for group in packets.chunks_mut(avx512::LANES) {
             let tags = avx512::hmac(&self.hmac, &messages(group));
-            for (packet, tag) in group.iter_mut().zip(tags) {
-                if packet.check_tag(&tag) {
-                    self.decrypt(packet);
-                }
+            for (packet, tag) in group.iter_mut().zip(&tags) {
+                packet.check_tag(tag);
             }
         }
+    }
+
+    /// Decrypts a packet: CBC backwards, where the blocks do not wait for each other.
+    #[target_feature(enable = "aes,sse4.1,avx")]
+    pub(in super::super) fn decrypt(&self, packet: &mut Packet<'_>) {
+        let (iv, text) = packet.iv_and_text();
+        self.decrypt_blocks(load(iv), text);
+    }
+
+    /// The same with two blocks in a register.
+    #[target_feature(enable = "aes,sse4.1,avx,avx2,vaes")]
+    pub(in super::super) fn decrypt_wide(&self, packet: &mut Packet<'_>) {
+        let (iv, text) = packet.iv_and_text();
+        let mut before = load(iv);
+        let (groups, rest) = text.as_chunks_mut::<{ 2 * STRIDE }>();
+        for group in groups {
+            let mut sealed = [_mm256_setzero_si256(); STRIDE];
+            for (sealed, [low, high]) in sealed.iter_mut().zip(group.as_chunks().0) {
+                *sealed = _mm256_set_m128i(load(high), load(low));
+            }
+            let mut blocks = sealed;
+            let key = _mm256_broadcastsi128_si256(self.decryption.keys[0]);
+            for pair in &mut blocks {
+                *pair = _mm256_xor_si256(*pair, key);
+            }
+            for key in &self.decryption.keys[1..ROUNDS] {
+                let key = _mm256_broadcastsi128_si256(*key);
+                for pair in &mut blocks {
+                    *pair = _mm256_aesdec_epi128(*pair, key);
+                }
+            }
+            let key = _mm256_broadcastsi128_si256(self.decryption.keys[ROUNDS]);
+            for pair in &mut blocks {
+                *pair = _mm256_aesdeclast_epi128(*pair, key);
+            }
+            for ((place, opened), sealed) in
+                group.as_chunks_mut().0.iter_mut().zip(blocks).zip(sealed)
+            {
+                let chain = _mm256_set_m128i(_mm256_castsi256_si128(sealed), before);
+                let opened = _mm256_xor_si256(opened, chain);
+                let [low, high]: &mut [[u8; BLOCK]; 2] = place;
+                *low = store(_mm256_castsi256_si128(opened));
+                *high = store(_mm256_extracti128_si256::<1>(opened));
+                before = _mm256_extracti128_si256::<1>(sealed);
+            }
+        }
+        self.decrypt_blocks(before, rest);
     }
 
     /// CBC of up to [`STRIDE`] packets, a block of each in every step.
     #[inline]
     #[target_feature(enable = "aes,sse4.1,avx")]
-    fn encrypt(&self, packets: &mut [Packet<'_>]) {
+    fn encrypt_group(&self, packets: &mut [Packet<'_>]) {
         let mut texts: [&mut [[u8; BLOCK]]; STRIDE] = Default::default();
         let mut last = [_mm_setzero_si128(); STRIDE];
         let mut most = 0;
@@ -125,28 +174,26 @@ impl<const ROUNDS: usize> CbcHmac<ROUNDS> {
         }
     }
 
-    /// CBC backwards, where the blocks of one packet do not wait for each other.
+    /// Decrypts blocks of a packet, behind the block `before`.
     #[inline]
     #[target_feature(enable = "aes,sse4.1,avx")]
-    fn decrypt(&self, packet: &mut Packet<'_>) {
-        let (iv, text) = packet.iv_and_text();
-        let mut before = load(iv);
+    fn decrypt_blocks(&self, mut before: __m128i, text: &mut [[u8; BLOCK]]) {
         let (groups, rest) = text.as_chunks_mut::<STRIDE>();
         for group in groups {
-            before = self.decrypt_blocks(before, group);
+            before = self.decrypt_some(before, group);
         }
         let (fours, rest) = rest.as_chunks_mut::<{ STRIDE / 2 }>();
         for four in fours {
-            before = self.decrypt_blocks(before, four);
+            before = self.decrypt_some(before, four);
         }
         for block in rest {
-            before = self.decrypt_blocks(before, core::array::from_mut(block));
+            before = self.decrypt_some(before, core::array::from_mut(block));
         }
     }
 
     #[inline]
     #[target_feature(enable = "aes,sse4.1,avx")]
-    fn decrypt_blocks<const N: usize>(
+    fn decrypt_some<const N: usize>(
         &self,
         mut before: __m128i,
         blocks: &mut [[u8; BLOCK]; N],
