@@ -79,22 +79,27 @@ pub fn bare(provider: &Provider, suite: Suite) -> (Batch, Batch) {
 
 /// Sealing an inner packet of `len` bytes, beside the bare algorithms over as many bytes.
 pub fn seal(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'static> {
-    let Sa { mut outbound, .. } = sa(provider, suite);
-    let mut ours = buffers(&outbound, len);
-    let mut theirs = ours.clone();
-    let payload = outbound.headroom()..outbound.headroom() + len;
+    let mut theirs = buffers(&sa(provider, suite).outbound, len);
     let (bare_seal, _) = bare(provider, suite);
     Pair {
-        ours: Case::new(batch(len), move || {
-            let mut bytes = 0;
-            for buf in &mut ours {
-                let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
-                bytes += sealed.expect("room is left").len();
-            }
-            bytes
-        }),
+        ours: sealing(provider, suite, len),
         baseline: Some(Case::new(batch(len), move || bare_seal(&mut theirs))),
     }
+}
+
+/// Sealing an inner packet of `len` bytes.
+pub fn sealing(provider: &'static Provider, suite: Suite, len: usize) -> Case<'static> {
+    let Sa { mut outbound, .. } = sa(provider, suite);
+    let mut packets = buffers(&outbound, len);
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    Case::new(batch(len), move || {
+        let mut bytes = 0;
+        for buf in &mut packets {
+            let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
+            bytes += sealed.expect("room is left").len();
+        }
+        bytes
+    })
 }
 
 /// Sealing inner packets of `len` bytes in batches of [`BATCH`], beside sealing them one by one with
@@ -122,7 +127,7 @@ pub fn seal_batches(
             }
             bytes
         }),
-        baseline: Some(seal(single, suite, len).ours),
+        baseline: Some(sealing(single, suite, len)),
     }
 }
 
@@ -155,37 +160,43 @@ pub fn open_batches(
                 assert_eq!(sealed.expect("room is left"), 0..buf.len());
             }
         }),
-        baseline: Some(open(single, suite, len).ours),
+        baseline: Some(opening(single, suite, len)),
     }
 }
 
 /// Opening the ESP packet of an inner packet of `len` bytes, beside the bare algorithms over as many
 /// bytes.
 pub fn open(provider: &'static Provider, suite: Suite, len: usize) -> Pair<'static> {
-    let Sa { mut outbound, mut inbound } = sa(provider, suite);
-    let ours = Rc::new(RefCell::new(buffers(&outbound, len)));
-    let theirs = Rc::new(RefCell::new(buffers(&outbound, len)));
-    let payload = outbound.headroom()..outbound.headroom() + len;
+    let theirs = Rc::new(RefCell::new(buffers(&sa(provider, suite).outbound, len)));
+    let to_seal = Rc::clone(&theirs);
     let (seal, open) = bare(provider, suite);
-    let (to_seal, bare_to_seal) = (Rc::clone(&ours), Rc::clone(&theirs));
     Pair {
-        ours: Case::new(batch(len), move || {
-            let mut bytes = 0;
-            for packet in ours.borrow_mut().iter_mut() {
-                bytes += inbound.open(packet).expect("a fresh packet").payload.len();
-            }
-            bytes
-        })
-        .prepared_by(move || {
-            for buf in to_seal.borrow_mut().iter_mut() {
-                let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
-                assert_eq!(sealed.expect("room is left"), 0..buf.len());
-            }
-        }),
+        ours: opening(provider, suite, len),
         baseline: Some(Case::new(batch(len), move || open(&mut theirs.borrow_mut())).prepared_by(
             move || {
-                seal(&mut bare_to_seal.borrow_mut());
+                seal(&mut to_seal.borrow_mut());
             },
         )),
     }
+}
+
+/// Opening the ESP packet of an inner packet of `len` bytes.
+pub fn opening(provider: &'static Provider, suite: Suite, len: usize) -> Case<'static> {
+    let Sa { mut outbound, mut inbound } = sa(provider, suite);
+    let packets = Rc::new(RefCell::new(buffers(&outbound, len)));
+    let to_seal = Rc::clone(&packets);
+    let payload = outbound.headroom()..outbound.headroom() + len;
+    Case::new(batch(len), move || {
+        let mut bytes = 0;
+        for packet in packets.borrow_mut().iter_mut() {
+            bytes += inbound.open(packet).expect("a fresh packet").payload.len();
+        }
+        bytes
+    })
+    .prepared_by(move || {
+        for buf in to_seal.borrow_mut().iter_mut() {
+            let sealed = outbound.seal(buf, payload.clone(), NextHeader::IPV4);
+            assert_eq!(sealed.expect("room is left"), 0..buf.len());
+        }
+    })
 }

@@ -10,7 +10,7 @@ use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
 use crate::ip::{IpError, IpPacket};
 use crate::nat::ChecksumRepair;
-use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
+use crate::packet::{NextHeader, PADDING, PADDING_WORD, SHORT_PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes, packet};
 use crate::selector::Selectors;
 
@@ -141,11 +141,20 @@ impl Opener {
             .filter(|at| *at >= self.sizes.header)
             .ok_or(OpenError::Padding { offset: trailer_at })?;
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let wrong = packet[padding_at..trailer_at].iter().zip(&PADDING).position(|(a, b)| a != b);
-        match wrong {
-            None => Ok((self.sizes.header..padding_at, NextHeader(next_header))),
-            Some(at) => Err(OpenError::Padding { offset: padding_at + at }),
+        let padding = &packet[padding_at..trailer_at];
+        let right = match packet[padding_at..].first_chunk() {
+            // All in one go, with what lies behind it.
+            Some(word) if padding.len() <= SHORT_PADDING => {
+                let counted = (1 << (8 * padding.len() as u32)) - 1;
+                (u64::from_le_bytes(*word) ^ PADDING_WORD) & counted == 0
+            }
+            _ => padding == &PADDING[..padding.len()],
+        };
+        if right {
+            return Ok((self.sizes.header..padding_at, NextHeader(next_header)));
         }
+        let wrong = padding.iter().zip(&PADDING).take_while(|(a, b)| a == b).count();
+        Err(OpenError::Padding { offset: padding_at + wrong })
     }
 
     /// Finds the inner IP packet of a tunnel-mode packet and checks it against the selectors.

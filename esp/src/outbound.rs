@@ -10,7 +10,10 @@ use crate::batch::{GROUP, SealFrame};
 use crate::config::{Mode, SaConfig, SaKeys};
 use crate::error::{SealError, SetupError};
 use crate::lifetime::{LifetimeEvent, Meter};
-use crate::packet::{HEADER_LEN, MAX_PACKET_LEN, NextHeader, PADDING, Spi, TRAILER_LEN, pad_len};
+use crate::packet::{
+    HEADER_LEN, MAX_PACKET_LEN, NextHeader, PADDING, PADDING_WORD, SHORT_PADDING, Spi, TRAILER_LEN,
+    pad_len,
+};
 use crate::protection::{Counter, IvSource, Protection, Sizes, packet};
 use crate::stats::OutboundStats;
 
@@ -270,11 +273,10 @@ impl Outbound {
         self.sequence += 1;
         let sequence = self.sequence;
         let padded = payload_len.max(self.pad_to);
-        let trailer_at = packet.len() - self.sizes.icv - TRAILER_LEN;
         if padded > payload_len {
             packet[self.sizes.header + payload_len..self.sizes.header + padded].fill(0);
         }
-        write_trailer(&mut packet[self.sizes.header + padded..trailer_at + TRAILER_LEN], next);
+        write_trailer(&mut packet[self.sizes.header + padded..], self.sizes.icv, next);
         packet[..4].copy_from_slice(&self.spi.0.to_be_bytes());
         packet[4..8].copy_from_slice(&(sequence as u32).to_be_bytes());
         self.ivs
@@ -353,16 +355,26 @@ impl Outbound {
     }
 }
 
-/// Padding 1, 2, 3, …, its length and the next header, over the whole of `trailer`.
+/// Padding 1, 2, 3, …, its length and the next header, over the whole of `trailer` but the `icv` bytes at
+/// its end, which are still to be written.
 #[inline]
-fn write_trailer(trailer: &mut [u8], next: NextHeader) {
-    if let Some((padding, [pad_len, next_header])) = trailer.split_last_chunk_mut::<2>() {
-        // At most the cipher's block is padded to: this always fits the table and the octet.
-        for (byte, value) in padding.iter_mut().zip(&PADDING) {
-            *byte = *value;
+fn write_trailer(trailer: &mut [u8], icv: usize, next: NextHeader) {
+    let Some(pad) = trailer.len().checked_sub(icv + TRAILER_LEN) else { return };
+    match trailer.first_chunk_mut::<8>() {
+        // Eight bytes in one go, of which the last fall into the room for the ICV.
+        Some(front) if pad <= SHORT_PADDING => {
+            let shift = 8 * pad as u32;
+            let padding = PADDING_WORD & ((1 << shift) - 1);
+            let end = pad as u64 | u64::from(next.0) << 8;
+            *front = (padding | end << shift).to_le_bytes();
         }
-        *pad_len = padding.len() as u8;
-        *next_header = next.0;
+        // At most the cipher's block is padded to: this always fits the table and the octet.
+        _ => {
+            for (byte, value) in trailer.iter_mut().zip(&PADDING[..pad]) {
+                *byte = *value;
+            }
+            trailer[pad..pad + TRAILER_LEN].copy_from_slice(&[pad as u8, next.0]);
+        }
     }
 }
 

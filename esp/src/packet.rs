@@ -178,6 +178,12 @@ pub(crate) const PADDING: [u8; 255] = {
     padding
 };
 
+/// The first eight bytes of it, the first one lowest.
+pub(crate) const PADDING_WORD: u64 = 0x0807_0605_0403_0201;
+
+/// As much padding as fits into eight bytes with the trailer: all that suites but those with CBC need.
+pub(crate) const SHORT_PADDING: usize = 8 - TRAILER_LEN;
+
 /// Bytes of padding that bring `payload` and the trailer to a multiple of `align`, a power of two.
 pub(crate) const fn pad_len(payload: usize, align: usize) -> usize {
     payload.wrapping_add(TRAILER_LEN).wrapping_neg() & (align - 1)
@@ -199,5 +205,6 @@ mod tests {
         }
         assert_eq!(PADDING[..3], [1, 2, 3]);
         assert_eq!(PADDING[254], 255);
+        assert_eq!(PADDING_WORD.to_le_bytes(), PADDING[..8]);
     }
 }

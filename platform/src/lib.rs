@@ -22,7 +22,7 @@
 //! | feature | provider | for |
 //! |---|---|---|
 //! | `ring` | `ring::PROVIDER` | servers, desktops, phones: assembly by the `ring` crate |
-//! | `simd` | `simd::PROVIDER` | the same with faster AES-GCM for short packets on x86-64 |
+//! | `simd` | `simd::PROVIDER` | the same with faster AES-GCM for short packets, AES-GMAC, and AES-CBC in batches |
 //! | `rustcrypto` | `rustcrypto::PROVIDER` | firmware and everything else: pure Rust, no operating system |
 //!
 //! A host with its own engine implements the traits for it and lists it in a [`Provider`] of its own.

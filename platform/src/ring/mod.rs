@@ -28,5 +28,5 @@ pub use provider::PROVIDER;
 
 #[cfg(feature = "simd")]
 pub(crate) use aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
-#[cfg(feature = "simd")]
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 pub(crate) use digest::HMAC_SHA2_256;

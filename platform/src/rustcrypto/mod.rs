@@ -22,7 +22,7 @@ mod rsa_verify;
 
 pub(crate) use aead::{AES_128_GCM_12, AES_192_GCM_12, AES_192_GCM_16, AES_256_GCM_12};
 pub(crate) use aes_mac::{AesCmac96, AesXcbc96};
-#[cfg(feature = "simd")]
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 pub(crate) use cbc::{AES_128_CBC, AES_192_CBC, AES_256_CBC};
 pub(crate) use ecdsa::{EcdsaKey, EcdsaVerifier};
 pub(crate) use gcm::{

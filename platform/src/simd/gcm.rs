@@ -2,19 +2,31 @@
 
 use alloc::boxed::Box;
 
-use super::x86::{self, Gcm};
-use crate::aead::{Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength};
+#[cfg(target_arch = "aarch64")]
+use super::aarch64::{Gcm, MAX_AAD, MAX_GMAC_AAD};
+#[cfg(target_arch = "x86_64")]
+use super::x86::{Gcm, MAX_AAD, MAX_GMAC_AAD};
+use crate::aead::{
+    Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, MAX_NONCE_LEN as NONCE_LEN,
+};
 
+#[cfg(target_arch = "x86_64")]
 cpufeatures::new!(narrow, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx");
+// With "aes" comes PMULL, and NEON with every processor.
+#[cfg(target_arch = "aarch64")]
+cpufeatures::new!(narrow, "aes");
+#[cfg(target_arch = "x86_64")]
 cpufeatures::new!(wide, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx", "avx2", "vaes", "vpclmulqdq");
 
 /// The longest text that the narrow form takes where the processor has the wide one, in bytes: up to
 /// here it is the latency that counts and not the throughput.
+#[cfg(target_arch = "x86_64")]
 const NARROW: usize = 128;
 
 /// The longest text that goes this way, in bytes: where ring's code for long packets begins to win. In
 /// the narrow form that is an inner packet of 512 bytes with what ESP adds to it.
 const MAX_NARROW: usize = 576;
+#[cfg(target_arch = "x86_64")]
 const MAX_WIDE: usize = 768;
 
 /// AES-GCM with any key and any tag: short packets here, long ones by somebody else.
@@ -51,6 +63,7 @@ struct Key<const ROUNDS: usize, const TAG: usize> {
     short: Gcm<ROUNDS>,
     long: Box<dyn AeadKey>,
     /// True if the processor has what the wide form needs, too.
+    #[cfg(target_arch = "x86_64")]
     wide: bool,
 }
 
@@ -60,48 +73,68 @@ impl<const ROUNDS: usize, const TAG: usize> Key<ROUNDS, TAG> {
     fn new(key: &[u8], long: Box<dyn AeadKey>) -> Self {
         // SAFETY: the callers asked `narrow`.
         let short = unsafe { Gcm::new(key) };
-        Self { short, long, wide: wide::get() }
+        Self {
+            short,
+            long,
+            #[cfg(target_arch = "x86_64")]
+            wide: wide::get(),
+        }
     }
 
     fn takes(&self, text: &[u8], aad: &[u8]) -> bool {
+        #[cfg(target_arch = "x86_64")]
         let max_text = if self.wide { MAX_WIDE } else { MAX_NARROW };
-        text.len() <= max_text && aad.len() <= x86::MAX_AAD
+        #[cfg(target_arch = "aarch64")]
+        let max_text = MAX_NARROW;
+        text.len() <= max_text && aad.len() <= MAX_AAD
+    }
+
+    /// Encrypts `text`, and returns the tag.
+    #[inline]
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn encrypt(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
+        #[cfg(target_arch = "x86_64")]
+        if self.wide && text.len() > NARROW {
+            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
+            return unsafe { self.short.seal_wide(nonce, aad, text) };
+        }
+        // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
+        unsafe { self.short.seal(nonce, aad, text) }
+    }
+
+    /// Decrypts `text`, and returns the tag that it must have had.
+    #[inline]
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn decrypt(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
+        #[cfg(target_arch = "x86_64")]
+        if self.wide && text.len() > NARROW {
+            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
+            return unsafe { self.short.open_wide(nonce, aad, text) };
+        }
+        // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
+        unsafe { self.short.open(nonce, aad, text) }
     }
 }
 
 impl<const ROUNDS: usize, const TAG: usize> AeadKey for Key<ROUNDS, TAG> {
-    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, room) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.seal(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
-        let tag = if self.wide && text.len() > NARROW {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            unsafe { self.short.seal_wide(nonce, aad, text) }
-        } else {
-            // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.short.seal(nonce, aad, text) }
-        };
+        let tag = self.encrypt(nonce, aad, text);
         room.copy_from_slice(&tag.to_le_bytes()[..TAG]);
         Ok(())
     }
 
-    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, given) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
             return self.long.open(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
-        let tag = if self.wide && text.len() > NARROW {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            unsafe { self.short.open_wide(nonce, aad, text) }
-        } else {
-            // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.short.open(nonce, aad, text) }
-        };
+        let tag = self.decrypt(nonce, aad, text);
         if is_tag(tag, given) {
             return Ok(());
         }
@@ -161,7 +194,7 @@ impl<const ROUNDS: usize> GmacKey<ROUNDS> {
 impl<const ROUNDS: usize> AeadKey for GmacKey<ROUNDS> {
     fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, room) = in_out.split_last_chunk_mut().ok_or(AeadError)?;
-        if aad.len() > x86::MAX_GMAC_AAD {
+        if aad.len() > MAX_GMAC_AAD {
             return self.other.seal(nonce, aad, in_out);
         }
         *room = self.tag(nonce, aad, text)?.to_le_bytes();
@@ -170,7 +203,7 @@ impl<const ROUNDS: usize> AeadKey for GmacKey<ROUNDS> {
 
     fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, given) = in_out.split_last_chunk_mut::<16>().ok_or(AeadError)?;
-        if aad.len() > x86::MAX_GMAC_AAD {
+        if aad.len() > MAX_GMAC_AAD {
             return self.other.open(nonce, aad, in_out);
         }
         if is_tag(self.tag(nonce, aad, text)?, given) { Ok(()) } else { Err(AeadError) }
@@ -201,7 +234,7 @@ mod tests {
         let nonce = *b"nonce 12 byt";
         for aad_len in [0, 1, 8, 12, 16] {
             let aad = &b"header of a packet"[..aad_len];
-            for len in 0..=MAX_WIDE + 1 {
+            for len in 0..=2 * MAX_NARROW {
                 let text: Vec<u8> = (0..len).map(|index| (index * 7 + len) as u8).collect();
                 let mut packet = [&text[..], &[0; TAG]].concat();
                 let mut expected = packet.clone();
@@ -217,32 +250,53 @@ mod tests {
         }
     }
 
-    /// Every length of key, and every length of tag with one of them.
-    fn compare_all(wide: bool) {
+    /// Every length of key, and every length of tag with one of them; `form` chooses what is tested.
+    fn compare_all(form: Form) {
         use crate::rustcrypto::{AES_128_GCM_8, AES_128_GCM_12, AES_192_GCM_16};
         let key: Vec<u8> = (0..32_u8).map(|index| index.wrapping_mul(11)).collect();
         let long = |aead: &dyn Aead| aead.key(&key[..aead.algorithm().key_len()]).unwrap();
-        compare(&Key::<10, 16> { wide, ..Key::new(&key[..16], long(&ring::AES_128_GCM)) });
-        compare(&Key::<14, 16> { wide, ..Key::new(&key, long(&ring::AES_256_GCM)) });
-        compare(&Key::<12, 16> { wide, ..Key::new(&key[..24], long(&AES_192_GCM_16)) });
-        compare(&Key::<10, 12> { wide, ..Key::new(&key[..16], long(&AES_128_GCM_12)) });
-        compare(&Key::<10, 8> { wide, ..Key::new(&key[..16], long(&AES_128_GCM_8)) });
+        compare(&form.of(Key::<10, 16>::new(&key[..16], long(&ring::AES_128_GCM))));
+        compare(&form.of(Key::<14, 16>::new(&key, long(&ring::AES_256_GCM))));
+        compare(&form.of(Key::<12, 16>::new(&key[..24], long(&AES_192_GCM_16))));
+        compare(&form.of(Key::<10, 12>::new(&key[..16], long(&AES_128_GCM_12))));
+        compare(&form.of(Key::<10, 8>::new(&key[..16], long(&AES_128_GCM_8))));
+    }
+
+    #[derive(Clone, Copy)]
+    enum Form {
+        Narrow,
+        #[cfg(target_arch = "x86_64")]
+        Wide,
+    }
+
+    impl Form {
+        fn of<const ROUNDS: usize, const TAG: usize>(
+            self,
+            key: Key<ROUNDS, TAG>,
+        ) -> Key<ROUNDS, TAG> {
+            Key {
+                #[cfg(target_arch = "x86_64")]
+                wide: matches!(self, Self::Wide),
+                ..key
+            }
+        }
     }
 
     #[test]
     fn the_narrow_form_gives_what_ring_gives() {
         if !narrow::get() {
-            return std::println!("SKIP: needs a processor with AES-NI, PCLMULQDQ and AVX");
+            return std::println!("SKIP: needs a processor with AES and carry-less multiplication");
         }
-        compare_all(false);
+        compare_all(Form::Narrow);
     }
 
     #[test]
+    #[cfg(target_arch = "x86_64")]
     fn the_wide_form_gives_what_ring_gives() {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with VAES and VPCLMULQDQ");
         }
-        compare_all(true);
+        compare_all(Form::Wide);
     }
 
     #[test]

@@ -1,28 +1,38 @@
-//! The ring provider with AES-GCM of our own for short packets.
+//! The ring provider with code of our own where packets are short or many.
 //!
-//! ring prepares every packet as if it were long; at 64 bytes that costs three times what the
-//! processor needs. Here a packet whose text has up to 576 bytes (768 with VAES) is sealed and opened
-//! in registers, with the key schedule and the powers of the hash key kept in the key, and a longer
-//! one goes to ring. Everything else of [`PROVIDER`] is ring's, and so are the notes in
-//! [`crate::ring`].
+//! - **AES-GCM for short packets.** ring prepares every packet as if it were long; at 64 bytes that
+//!   costs three times what the processor needs. Here a packet whose text has up to 576 bytes (768
+//!   with VAES) is sealed and opened in registers, with the key schedule and the powers of the hash key
+//!   kept in the key, and a longer one goes to ring; with a key of 192 bits or a tag shorter than 16
+//!   bytes, which ring does not have, to RustCrypto.
+//! - **AES-GMAC**, for packets of every length.
+//! - **AES-CBC with HMAC-SHA2-256 for batches** ([`cipher_mac`](crate::cipher_mac)): 8 packets at a
+//!   time with AVX2, 16 with AVX-512. HMAC-SHA2-384 and -512 are computed one packet after the other.
 //!
-//! The code is for x86-64: one block per register where the processor has AES-NI, PCLMULQDQ and AVX,
-//! two where it has VAES and VPCLMULQDQ, which is asked at run time. Elsewhere, AArch64 included,
-//! [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any case. A
-//! short forged packet's text is overwritten with zeros.
+//! Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
+//!
+//! What the processor has is asked at run time. On x86-64, GCM and GMAC need AES-NI, PCLMULQDQ and AVX, and
+//! take two blocks in a register with VAES and VPCLMULQDQ; batches need AES-NI and AVX2. On AArch64,
+//! GCM and GMAC need AES and PMULL, and there are no batches. Elsewhere [`PROVIDER`] does what
+//! [`ring::PROVIDER`] does. Results are the same to the byte in any case. A short forged packet's text
+//! is overwritten with zeros.
 
 use crate::Provider;
 use crate::aead::Aead;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::aead::AeadAlgorithm;
 use crate::cipher_mac::CipherMac;
 use crate::ring;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use crate::rustcrypto::{self, all_aeads};
 #[cfg(target_arch = "x86_64")]
-use crate::rustcrypto::{self, AES_128_CBC, AES_192_CBC, AES_256_CBC, all_aeads};
+use crate::rustcrypto::{AES_128_CBC, AES_192_CBC, AES_256_CBC};
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod cbc_hmac;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod gcm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -55,7 +65,7 @@ const CIPHER_MACS: &[&dyn CipherMac] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const CIPHER_MACS: &[&dyn CipherMac] = &[];
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const AEADS: &[&dyn Aead] = {
     use AeadAlgorithm::*;
     use gcm::{AesGcm, AesGmac};
@@ -78,5 +88,5 @@ const AEADS: &[&dyn Aead] = {
     &all_aeads(GCM, GMAC, &ring::CHACHA20_POLY1305)
 };
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const AEADS: &[&dyn Aead] = ring::PROVIDER.aeads;

@@ -39,15 +39,14 @@ const SUITES: [(&str, Suite); 9] = {
 
 const AES_128_GCM: Suite = Suite::Aead(AeadAlgorithm::Aes128Gcm16);
 
-type Way = (&'static str, fn(&'static Provider, Suite, usize) -> Pair<'static>);
+type Way = (&'static str, fn(&'static Provider, Suite, usize) -> Case<'static>);
 
-const WAYS: [Way; 2] = [("seal", esp::seal), ("open", esp::open)];
+const WAYS: [Way; 2] = [("seal", esp::sealing), ("open", esp::opening)];
 
 /// All rows of this area.
 pub(crate) fn rows(report: &mut Report) {
-    for (direction, pair) in WAYS {
-        seal_and_open(report, direction, pair);
-    }
+    seal_and_open(report, "seal", esp::seal);
+    seal_and_open(report, "open", esp::open);
     simd_beside_ring(report);
     gmac(report);
     batches(report);
@@ -79,12 +78,12 @@ fn seal_and_open(
 
 /// ESP with `simd` beside ESP with ring, which it must not be slower than at any length.
 fn simd_beside_ring(report: &mut Report) {
-    for (direction, pair) in WAYS {
+    for (direction, case) in WAYS {
         for len in LENGTHS {
             let row = format!("esp/simd-beside-ring/aes-128-gcm/{direction}/{len}");
             report.compare(&row, "ns", || Pair {
-                ours: pair(&simd::PROVIDER, AES_128_GCM, len).ours,
-                baseline: Some(pair(&ring::PROVIDER, AES_128_GCM, len).ours),
+                ours: case(&simd::PROVIDER, AES_128_GCM, len),
+                baseline: Some(case(&ring::PROVIDER, AES_128_GCM, len)),
             });
         }
     }
@@ -93,12 +92,12 @@ fn simd_beside_ring(report: &mut Report) {
 /// AES-GMAC beside AES-GCM of the same provider, in ESP both.
 fn gmac(report: &mut Report) {
     let suite = Suite::Aead(AeadAlgorithm::Aes128Gmac);
-    for (direction, pair) in WAYS {
+    for (direction, case) in WAYS {
         for len in LENGTHS {
             let row = format!("esp/{direction}/aes-128-gmac/simd/{len}");
             report.compare(&row, "ns", || Pair {
-                ours: pair(&simd::PROVIDER, suite, len).ours,
-                baseline: Some(pair(&simd::PROVIDER, AES_128_GCM, len).ours),
+                ours: case(&simd::PROVIDER, suite, len),
+                baseline: Some(case(&simd::PROVIDER, AES_128_GCM, len)),
             });
         }
     }
@@ -124,7 +123,7 @@ fn peers(report: &mut Report) {
     let chacha = Suite::Aead(AeadAlgorithm::ChaCha20Poly1305);
     for len in [64, 1400] {
         let ours = |suite, baseline| Pair {
-            ours: esp::seal(&simd::PROVIDER, suite, len).ours,
+            ours: esp::sealing(&simd::PROVIDER, suite, len),
             baseline: Some(baseline),
         };
         report.compare(&format!("esp/vs-boringtun/{len}"), "ns", || {

@@ -47,11 +47,10 @@ impl<const ROUNDS: usize> Schedule<ROUNDS> {
     #[target_feature(enable = "aes,avx")]
     pub(super) fn inverse(&self) -> Self {
         let mut keys = self.keys;
-        keys[0] = self.keys[ROUNDS];
-        for round in 1..ROUNDS {
-            keys[round] = _mm_aesimc_si128(self.keys[ROUNDS - round]);
+        keys[..=ROUNDS].reverse();
+        for key in &mut keys[1..ROUNDS] {
+            *key = _mm_aesimc_si128(*key);
         }
-        keys[ROUNDS] = self.keys[0];
         Self { keys }
     }
 
