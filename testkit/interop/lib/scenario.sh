@@ -16,6 +16,7 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   OUR_PASSWORD=$PASSWORD SWAN_PASSWORD=$PASSWORD SWAN_PSK=$PSK
   SWAN_CHARON='' SWAN_CONNECTION='' SWAN_CHILD=''
   DELETE_BY=us             # us | peer: who ends it
+  TSHARK=''                # anything: Wireshark must be able to read all that was sent, with our key log
   OURS_ONLY=''             # anything: strongSwan's userland ESP could not do it in our place
   REFUSED=''               # anything: the peers must not come together
   prepare() { :; }         # after the peer runs, before they connect
@@ -34,7 +35,8 @@ scenario_run() { steps; }
 by_ike() {
   scenario_up && scenario_connect || return 1
   [ -z "$REFUSED" ] || { check; return; }
-  ping_both_ways && check && scenario_delete
+  ping_both_ways && check && scenario_delete || return 1
+  [ -z "$TSHARK" ] || [ -n "$REFERENCE" ] || { capture_stop; tshark_reads_all "$STATE/ours/keys"; }
 }
 
 scenario_up() {
@@ -51,7 +53,7 @@ scenario_up() {
       python3 -m http.server 8880 --bind 127.0.0.1 --directory "$PKI"
     wait_for 5 ip netns exec "$OUR_NS" bash -c ': </dev/tcp/127.0.0.1/8880' 2>/dev/null
   fi
-  [ -z "${CAPTURE:-}" ] || { pid_start capture "$STATE/capture.log" ip netns exec "$NS_CL" tcpdump -U -i any -w "$STATE/capture.pcap"; sleep 1; }
+  [ -z "${CAPTURE:-}$TSHARK" ] || capture_start || return 1
   prepare
 }
 

@@ -5,7 +5,7 @@
 CHARON=${CHARON:-/usr/sbin/charon-systemd}
 SWANCTL=${SWANCTL:-/usr/sbin/swanctl}
 # `revocation` finds CRLs by their authorityKeyIdentifier only, and needs one of the root for the intermediate.
-CHARON_PLUGINS="random nonce openssl x509 revocation constraints pubkey pkcs1 pkcs7 pkcs8 pem hmac kdf gcm ctr ccm \
+CHARON_PLUGINS="random nonce openssl x509 revocation constraints pubkey pkcs1 pkcs7 pkcs8 pem hmac kdf xcbc cmac gcm ctr ccm \
 aes md5 sha1 sha2 mgf1 curve25519 chapoly drbg curl attr kernel-libipsec kernel-netlink resolve socket-default vici \
 updown eap-identity eap-mschapv2 eap-radius counters"
 # Loss is not what is tested here: give up early.

@@ -1,3 +1,0 @@
-TITLE='our client, ESP with ChaCha20-Poly1305, packets of all lengths'
-IKE=chacha20poly1305-prfsha256-x25519 ESP=chacha20poly1305
-check() { ping_sizes && swan_log gw 'selected proposal: ESP:CHACHA20_POLY1305'; }

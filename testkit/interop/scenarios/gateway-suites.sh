@@ -1,0 +1,4 @@
+TITLE='our gateway, every kind of suite that strongSwan has, for IKE and ESP, as Wireshark sees them'
+OURS=gateway DELETE_BY=peer
+IKE=$(ike_suites | paste -sd,) ESP=$(esp_suites | paste -sd,)
+steps() { scenario_up && each_suite; }
