@@ -16,12 +16,12 @@ use adit_platform::prf::PrfAlgorithm;
 /// joined by `-`, the preferred one first where there are several of a kind.
 ///
 /// The words are those that strongSwan uses. What RFC 8247 and, for child SAs, RFC 8221 ask of
-/// implementations is in brackets; nothing in them: they do not mention it.
+/// implementations is in brackets; where there are none: MAY.
 ///
 /// | kind | words |
 /// |---|---|
-/// | encryption | `aes128gcm16`, `aes256gcm16` \[SHOULD, child MUST\]; `chacha20poly1305` \[SHOULD\]; `aes128ccm8`, `aes256ccm8` \[SHOULD for small devices\]; `aes128gcm12`, `aes128gcm8`, `aes128ccm16`, `aes128ccm12` and the same with `aes256`; each with `aes192` \[MAY\] |
-/// | encryption that needs integrity | `aes128`, `aes256` (CBC) \[MUST\], `aes192` \[MAY\]; `aes128ctr`, `aes192ctr`, `aes256ctr` \[MAY\] |
+/// | encryption | `aes128gcm16`, `aes256gcm16` \[SHOULD, child MUST\]; `chacha20poly1305` \[SHOULD\]; `aes128ccm8` \[SHOULD for small devices\]; `aes128gcm12`, `aes128gcm8`, `aes128ccm16`, `aes128ccm12`; all of AES with `aes192` and `aes256`, too |
+/// | encryption that needs integrity | `aes128`, `aes256` (CBC) \[MUST\], `aes192`; `aes128ctr`, `aes192ctr`, `aes256ctr` |
 /// | integrity | `sha256` \[MUST\], `sha512` \[SHOULD\], `sha384`; `aesxcbc` \[SHOULD for small devices\], `aescmac` |
 /// | PRF | `prfsha256`, `prfsha384`, `prfsha512`; without one the integrity algorithms' hashes serve |
 /// | key exchange | `x25519`, `ecp256`, `ecp384`, `modp2048`, `modp3072`, `modp4096`, `mlkem768` |
@@ -64,7 +64,7 @@ pub fn parse_ike(text: &str) -> Result<IkeProposal, ProposalError> {
 ///
 /// - `aes128gcm16iiv`, `aes128ccm8iiv`, the same with `aes192` and `aes256`, and `chacha20poly1305iiv`: the IV is
 ///   not sent, RFC 8750. List the same without `iiv` behind it, because few peers know these.
-/// - `aes128gmac`, `aes192gmac`, `aes256gmac`: packets are authenticated and **not encrypted**, RFC 4543 \[MAY\].
+/// - `aes128gmac`, `aes192gmac`, `aes256gmac`: packets are authenticated and **not encrypted**, RFC 4543.
 /// - `dangerous_null`, with integrity: the same, RFC 2410. For tests.
 ///
 /// ```

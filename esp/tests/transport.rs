@@ -127,7 +127,10 @@ fn whatever_comes_is_survived() {
         let (mut sender, mut receiver) = ends(suite, provider);
         for packet in packets().into_iter().filter(|packet| packet.len() <= 120) {
             let sealed = seal(&mut sender, &packet);
-            let fields = [Field::u8(0), Field::u16(2), Field::u16(4), Field::u8(6), Field::u8(41)];
+            let mut fields =
+                vec![Field::u8(0), Field::u16(2), Field::u16(4), Field::u8(6), Field::u8(41)];
+            // Without an IV a short packet ends before the last of them.
+            fields.retain(|field| field.offset + field.width <= sealed.len());
             mutate::all(&sealed, &fields, 5, |input| {
                 let _ = receiver.open_transport(&mut input.to_vec());
                 let mut buf = [&[0; 24], input, &[0; 80]].concat();

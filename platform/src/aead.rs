@@ -11,11 +11,11 @@ use core::fmt;
 /// |---|---|---|
 /// | AES-GCM with a 16-byte ICV | MUST | SHOULD |
 /// | ChaCha20-Poly1305 | SHOULD | SHOULD |
-/// | AES-CCM with an 8-byte ICV | SHOULD, for small devices | SHOULD, for small devices |
+/// | AES-128-CCM with an 8-byte ICV | SHOULD, for small devices | SHOULD, for small devices |
 /// | AES-GMAC | MAY | cannot be: it does not encrypt |
-/// | AES-GCM with 8 or 12, AES-CCM with 12 or 16 bytes | not mentioned | not mentioned |
+/// | all others, and keys of 192 bits throughout | MAY | MAY |
 ///
-/// Keys of 192 bits are MAY throughout. A tag of `n` bytes lets through one forged packet in 2^(8n) at
+/// A tag of `n` bytes lets through one forged packet in 2^(8n) at
 /// best, and in GCM sooner: each forgery that succeeds makes the next ones easier. Take a tag shorter
 /// than 16 bytes only for a peer that has nothing else.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

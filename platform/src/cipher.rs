@@ -7,8 +7,7 @@ use crate::aead::InvalidKeyLength;
 
 /// A cipher by name.
 ///
-/// RFC 8221 (ESP) and RFC 8247 (IKEv2) have CBC as MUST and CTR as MAY, with keys of 128 and 256 bits;
-/// keys of 192 bits are MAY.
+/// RFC 8221 (ESP) and RFC 8247 (IKEv2) have CBC with keys of 128 and 256 bits as MUST, the others as MAY.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum CipherAlgorithm {

@@ -8,7 +8,7 @@ use crate::aead::InvalidKeyLength;
 /// An integrity algorithm by name.
 ///
 /// RFC 8221 (ESP) and RFC 8247 (IKEv2) have HMAC-SHA2-256 as MUST, HMAC-SHA2-512 as SHOULD, and AES-XCBC as
-/// SHOULD for small devices alone (in ESP MAY elsewhere); the others are not mentioned.
+/// SHOULD for small devices alone and MAY elsewhere; the others are MAY.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum MacAlgorithm {
