@@ -35,7 +35,7 @@ pub struct Group {
 /// use adit_esp::sad::{ChildId, Expiry, Resource, Sad, SadError, Succession};
 /// use adit_esp::{Inbound, Outbound};
 ///
-/// /// The peer has agreed on a pair for the second core: CREATE_CHILD_SA with CPU_RESOURCE_INFO.
+/// /// The peer has agreed on a pair for the second core: CREATE_CHILD_SA with SA_RESOURCE_INFO.
 /// fn add(sad: &mut Sad, child: ChildId, pair: (Inbound, Outbound)) -> Result<(), SadError> {
 ///     let second = Resource(1);
 ///     assert!(sad.outbound_of(child, second).is_none(), "its packets leave by the fallback");
