@@ -12,7 +12,7 @@ mod gateway;
 
 use std::time::Duration;
 
-use adit::{ClientProof, GatewayProof};
+use adit::{ClientProof, GatewayProof, Staple};
 use adit_ikev2::Identity;
 use adit_platform::kex::KexAlgorithm;
 use adit_platform::simd::PROVIDER;
@@ -189,6 +189,44 @@ fn a_wrong_gateway_is_refused_with_line_and_reason() {
     let id = "id = \"gw.lab.test\"";
     r(id, &format!("{id}\nkey = \"a.key\""), "needs its `certificate`");
     r(id, &format!("{id}\ncertificate = \"a.pem\""), "needs its `key`");
+    r(id, &format!("{id}\nocsp = \"fetch\""), "it is about a `certificate`");
+}
+
+#[test]
+fn an_ocsp_response_is_read_or_fetched() {
+    let directory = std::env::temp_dir().join(format!("adit-ocsp-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = |name: &str, content: &[u8]| {
+        let path = directory.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let pem = |label: &str, der: &[u8]| {
+        pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, der).unwrap()
+    };
+    let mut rng = SeededRng::new(4806);
+    let mut root = Authority::root("Root", Key::p256(&mut rng));
+    let issued = root.issue(&Template::gateway("gw.lab.test"), Key::p256(&mut rng));
+    let ours = pem("CERTIFICATE", &issued.certificate);
+    let alone = path("alone.pem", ours.as_bytes());
+    let chain = ours + &pem("CERTIFICATE", &root.certificate);
+    let chain = path("chain.pem", chain.as_bytes());
+    let key = path("key.pem", pem("PRIVATE KEY", issued.key.pkcs8()).as_bytes());
+    let response = path("response.der", b"opaque here");
+    let read = |certificate: &str, ocsp: &str| {
+        let id = "id = \"gw.lab.test\"";
+        let more = format!("{id}\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n{ocsp}");
+        let settings = gateway(&GATEWAY.replace(id, &more))?;
+        Ok(settings.config.certificate.expect("it has one").staple)
+    };
+    assert_eq!(read(&alone, ""), Ok(Staple::None));
+    let file = Ok(Staple::Response(b"opaque here".to_vec()));
+    assert_eq!(read(&alone, &format!("ocsp = \"{response}\"")), file);
+    assert_eq!(read(&chain, "ocsp = \"fetch\""), Ok(Staple::Fetch));
+    let error: Result<Staple, String> = read(&alone, "ocsp = \"fetch\"");
+    assert!(error.unwrap_err().contains("has to follow ours"));
+    assert!(read(&alone, "ocsp = \"/nowhere/a\"").unwrap_err().contains("/nowhere/a"));
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]

@@ -301,8 +301,8 @@ impl RevocationSchedule {
         Self { points: BTreeMap::new(), queue: BTreeSet::new(), last: 0 }
     }
 
-    /// Adds a point, to be fetched at once. One with the same sources is there once: its name is given, and
-    /// whatever it waits for goes on.
+    /// Adds a point, to be fetched at once. One with the same sources is there once: its name is given, it takes
+    /// over the certificates, and whatever it waits for goes on.
     ///
     /// # Errors
     /// If one of its URLs is of no use, or there are too many points.
@@ -317,6 +317,10 @@ impl RevocationSchedule {
         if let Some((id, old)) = same {
             if point.refresh != Refresh::NEVER {
                 old.what.refresh = point.refresh;
+            }
+            // Whoever wants it now knows best who signs it now.
+            if !point.certificates.is_empty() {
+                old.what.certificates = point.certificates;
             }
             return Ok(*id);
         }

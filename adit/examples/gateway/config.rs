@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use adit::adapters::eap::UserStore;
-use adit::{EapServer, GatewayConfig, Limits};
+use adit::{EapServer, GatewayConfig, Limits, Staple};
 use adit_eap::Credential;
 use adit_platform::{Provider, Secret};
 use adit_radius::ServerConfig;
@@ -62,6 +62,7 @@ struct Gateway {
     id: Spanned<String>,
     certificate: Option<Spanned<String>>,
     key: Option<Spanned<String>>,
+    ocsp: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -148,6 +149,12 @@ pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, Con
         (Some(alone), None) => return Err(file.error(alone.span(), "it needs its `key`")),
         (None, Some(alone)) => return Err(file.error(alone.span(), "it needs its `certificate`")),
     };
+    if let Some(ocsp) = &toml.gateway.ocsp {
+        let Some(own) = &mut config.certificate else {
+            return Err(file.error(ocsp.span(), "it is about a `certificate`, and there is none"));
+        };
+        own.staple = staple(file, ocsp, own.chain.len())?;
+    }
     clients(file, &toml, &mut config, provider)?;
 
     config.pool = file.values(toml.pool.addresses.get_ref(), |text| {
@@ -173,6 +180,19 @@ pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, Con
         mtu: mtu(file, toml.tunnel.mtu.as_ref())?,
         key_log: toml.debug.key_log(file),
     })
+}
+
+/// The OCSP response that goes along with our certificate: the word `fetch`, or a file in DER.
+fn staple(file: &File, ocsp: &Spanned<String>, certificates: usize) -> Result<Staple, ConfigError> {
+    match ocsp.get_ref().as_str() {
+        "fetch" if certificates < 2 => {
+            let reason =
+                "to fetch it, the issuer's certificate has to follow ours in `certificate`";
+            Err(file.error(ocsp.span(), reason))
+        }
+        "fetch" => Ok(Staple::Fetch),
+        _ => Ok(Staple::Response(file.load(ocsp)?)),
+    }
 }
 
 fn clients(

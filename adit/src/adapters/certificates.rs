@@ -341,12 +341,13 @@ impl CertificateChecker {
 
     /// Keeps for later peers what helped to believe this one.
     fn learn(&mut self, waiting: &Waiting, path: &VerifiedPath) {
-        let certificates: Vec<&[u8]> = path.certificates().collect();
+        // Its own key signs no CRL that anybody else could want.
+        let issuers: Vec<&[u8]> = path.certificates().skip(1).collect();
         for crl in &waiting.crls {
-            let _ = self.crls.insert(&self.verifier, crl.clone(), &certificates);
+            let _ = self.crls.insert(&self.verifier, crl.clone(), &issuers);
         }
         let fetched = waiting.chain.get(waiting.sent..).unwrap_or_default();
-        for issuer in certificates.into_iter().skip(1) {
+        for issuer in issuers {
             let is_new = fetched.iter().any(|der| der == issuer);
             if is_new && self.learned < MAX_LEARNED {
                 self.learned +=
