@@ -7,11 +7,11 @@ use core::time::Duration;
 use adit_platform::Provider;
 use adit_platform::hash::{Digest, HashAlgorithm};
 
-use crate::certificate::{Certificate, Spki};
-use crate::der::{DerError, Reader};
-use crate::extension::KeyUsage;
-use crate::name::Name;
-use crate::schedule::Refresh;
+use crate::format::certificate::{Certificate, Spki};
+use crate::format::der::{DerError, Reader};
+use crate::format::extension::KeyUsage;
+use crate::format::name::Name;
+use crate::revocation::schedule::Refresh;
 
 /// A CA that is believed, and under which conditions.
 ///

@@ -6,7 +6,7 @@ use core::fmt;
 
 use adit_platform::UnixTime;
 
-use crate::der::DerError;
+use crate::format::der::DerError;
 use crate::info::CertificateInfo;
 use crate::remembered::Fingerprint;
 

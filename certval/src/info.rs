@@ -7,10 +7,10 @@ use core::fmt;
 use adit_platform::Provider;
 use adit_platform::hash::{Hash, HashAlgorithm};
 
-use crate::certificate::Certificate;
-use crate::extension::Extensions;
-use crate::general_name::{self, GeneralName};
-use crate::oid;
+use crate::format::certificate::Certificate;
+use crate::format::extension::Extensions;
+use crate::format::general_name::{self, GeneralName};
+use crate::format::oid;
 
 /// The facts of a certificate that a warning dialog or a log line shows.
 ///

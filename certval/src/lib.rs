@@ -52,99 +52,65 @@
 //!
 //! # Layout
 //!
-//! | file | what |
+//! | room | what |
 //! |---|---|
-//! | `verifier`, `anchor`, `store`, `error`, `info` | the API |
-//! | `path`, `validate`, `constraints`, `policy`, `purpose`, `identity` | RFC 5280 section 6.1, RFC 4158 |
-//! | `revocation`, `crl`, `crl_index`, `distribution` | RFC 5280 section 6.3 |
-//! | `remembered` | peers that no anchor vouches for |
-//! | `ocsp`, `ocsp_request`, `responder`, `responses` | RFC 6960 |
-//! | `fetch`, `schedule` | what to fetch from where, and when |
-//! | `request`, `pkcs10`, `template`, `ldap`, `pem`, `bundle`, `pkcs12/` | around certificates: requests, user names, URLs, files |
-//! | `x509` | conversions to and from the types of `x509-cert` |
-//! | `der`, `field`, `encode`, `name`, `stringprep`, `general_name`, `extension`, `certificate`, `algorithm`, `oid` | the formats |
+//! | `verifier`, `anchor`, `remembered`, `info`, `error` | the question, whom to believe, and the answer |
+//! | `path/` | from a certificate to an anchor: RFC 4158, RFC 5280 section 6.1, names by RFC 4945 and RFC 9525 |
+//! | `revocation/` | whether it still counts: CRLs (RFC 5280 section 6.3), OCSP (RFC 6960), what to fetch when |
+//! | `files/` | requests, user names, URLs, PEM, PKCS#7, PKCS#12, the types of `x509-cert` |
+//! | `format/` | DER, and what certificates and CRLs are made of |
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 extern crate alloc;
 
-mod algorithm;
 mod anchor;
-mod budget;
-mod bundle;
-mod certificate;
-mod constraints;
-mod crl;
-mod crl_index;
-mod der;
-mod distribution;
-mod encode;
 mod error;
-mod extension;
-mod fetch;
-mod field;
-mod general_name;
-mod identity;
+mod files;
+mod format;
 mod info;
-mod ldap;
-mod name;
-mod ocsp;
-mod ocsp_request;
-mod oid;
 mod path;
-mod pem;
-mod pkcs10;
-#[cfg(feature = "pkcs12")]
-mod pkcs12;
-mod policy;
-mod purpose;
 mod remembered;
-mod request;
-mod responder;
-mod responses;
 mod revocation;
-mod schedule;
-mod store;
-mod stringprep;
-mod template;
-mod validate;
 mod verifier;
-#[cfg(feature = "x509-cert")]
-mod x509;
 
-pub use algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
 pub use anchor::{Revocation, StatusSource, TrustAnchor};
-pub use budget::Budget;
-pub use bundle::read_certificates;
-pub use certificate::Certificate;
-pub use crl::{Crl, CrlError};
-pub use der::{DerError, DerErrorKind};
 pub use error::{CertificateRef, Error, ErrorClass, Limit, Reason, RevocationReason};
-pub use fetch::{Fetch, Source};
-pub use identity::Identity;
-pub use info::CertificateInfo;
-pub use ldap::{LdapScope, LdapUrl, LdapUrlError};
-pub use name::Name;
-pub use ocsp::{CertificateStatus, OcspError, OcspResponse, OcspResponseStatus, OcspStatus};
-pub use ocsp_request::OcspRequest;
-pub use pem::{PemBlock, PemError};
-pub use pkcs10::{CertificateRequest, Difference};
+pub use files::bundle::read_certificates;
+pub use files::ldap::{LdapScope, LdapUrl, LdapUrlError};
+pub use files::pem::{PemBlock, PemError};
+pub use files::pkcs10::{CertificateRequest, Difference};
 #[cfg(feature = "pkcs12")]
-pub use pkcs12::{Pkcs12, Pkcs12Certificate, Pkcs12Error, Pkcs12Key, Pkcs12Limits, decrypt_pkcs8};
-pub use purpose::Purpose;
+pub use files::pkcs12::{
+    Pkcs12, Pkcs12Certificate, Pkcs12Error, Pkcs12Key, Pkcs12Limits, decrypt_pkcs8,
+};
+pub use files::request::{CertificateTemplate, RequestError, ToBeSigned};
+pub use files::template::{NamePattern, TemplateError, UserNameError, UserNameTemplate};
+#[cfg(feature = "x509-cert")]
+pub use files::x509::ConversionError;
+pub use format::algorithm::{AlgorithmPolicy, SignatureAlgorithm, SignedBytes};
+pub use format::certificate::Certificate;
+pub use format::der::{DerError, DerErrorKind};
+pub use format::name::Name;
+pub use info::CertificateInfo;
+pub use path::budget::Budget;
+pub use path::identity::Identity;
+pub use path::purpose::Purpose;
 pub use remembered::{
     FactoryRule, Fingerprint, KnownPeers, KnownPeersError, Recognition, RememberedPeer,
 };
-pub use request::{CertificateTemplate, RequestError, ToBeSigned};
-pub use schedule::{
+pub use revocation::crl::{Crl, CrlError};
+pub use revocation::fetch::{Fetch, Source};
+pub use revocation::ocsp::{
+    CertificateStatus, OcspError, OcspResponse, OcspResponseStatus, OcspStatus,
+};
+pub use revocation::ocsp_request::OcspRequest;
+pub use revocation::schedule::{
     FetchError, FetchPoint, Location, PointId, Refresh, RefreshError, RevocationSchedule,
     ScheduleError, ScheduledFetch,
 };
-pub use store::CrlStore;
-pub use template::{NamePattern, TemplateError, UserNameError, UserNameTemplate};
+pub use revocation::store::CrlStore;
 pub use verifier::{
     CertificateFetch, Outcome, PolicyInputs, Query, VerifiedPath, Verifier, Warning,
 };
-#[cfg(feature = "x509-cert")]
-pub use x509::ConversionError;

@@ -10,11 +10,11 @@ use core::fmt::{self, Write};
 use adit_platform::hash::HashAlgorithm;
 use adit_platform::{Provider, UnixTime};
 
-use crate::algorithm;
-use crate::certificate::Certificate;
 use crate::error::Reason;
+use crate::files::template::NamePattern;
+use crate::format::algorithm;
+use crate::format::certificate::Certificate;
 use crate::info::hex;
-use crate::template::NamePattern;
 use crate::verifier::Verifier;
 
 /// A SHA-256 digest, as people compare it.

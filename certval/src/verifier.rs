@@ -8,20 +8,20 @@ use alloc::vec::Vec;
 use adit_platform::hash::Hash;
 use adit_platform::{Provider, UnixTime};
 
-use crate::algorithm::{AlgorithmPolicy, SignatureAlgorithm};
 use crate::anchor::TrustAnchor;
-use crate::budget::{Budget, Meter};
-use crate::certificate::Certificate;
-use crate::der::DerError;
 use crate::error::{CertificateRef, Error, Limit, Reason};
-use crate::fetch::Fetch;
-use crate::field::Format;
-use crate::identity::Identity;
+use crate::format::algorithm::{AlgorithmPolicy, SignatureAlgorithm};
+use crate::format::certificate::Certificate;
+use crate::format::der::DerError;
+use crate::format::field::Format;
 use crate::info::CertificateInfo;
-use crate::path::Search;
-use crate::purpose::Purpose;
+use crate::path::budget::{Budget, Meter};
+use crate::path::identity::Identity;
+use crate::path::purpose::Purpose;
+use crate::path::search::Search;
 use crate::remembered::{FactoryRule, Fingerprint, RememberedPeer};
-use crate::store::CrlStore;
+use crate::revocation::fetch::Fetch;
+use crate::revocation::store::CrlStore;
 
 /// Decides whether a peer's certificate may be believed.
 ///
