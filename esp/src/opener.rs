@@ -10,7 +10,7 @@ use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
 use crate::ip::{IpError, IpPacket};
 use crate::nat::ChecksumRepair;
-use crate::packet::{NextHeader, PADDING, PADDING_WORD, SHORT_PADDING, Spi, TRAILER_LEN};
+use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes, packet};
 use crate::selector::Selectors;
 
@@ -142,12 +142,10 @@ impl Opener {
             .ok_or(OpenError::Padding { offset: trailer_at })?;
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
         let padding = &packet[padding_at..trailer_at];
-        let right = match packet[padding_at..].first_chunk() {
-            // All in one go, with what lies behind it.
-            Some(word) if padding.len() <= SHORT_PADDING => {
-                let counted = (1 << (8 * padding.len() as u32)) - 1;
-                (u64::from_le_bytes(*word) ^ PADDING_WORD) & counted == 0
-            }
+        // Byte by byte where it is short, because a load that spans the stores of the decryption would have
+        // to wait for them.
+        let right = match padding {
+            [] | [1] | [1, 2] | [1, 2, 3] => true,
             _ => padding == &PADDING[..padding.len()],
         };
         if right {
