@@ -120,6 +120,21 @@ ping_sizes() {
   done
 }
 
+# Four megabytes over TCP and 200 datagrams over UDP through the tunnel, both ways at once.
+iperf_both_ways() {
+  local address what; address=$(client_address)
+  pid_start iperf "$STATE/iperf_server.log" ip netns exec "$NS_GW" iperf3 --forceflush -s -B $IP_PROTECTED
+  wait_for 5 has "$STATE/iperf_server.log" 'Server listening' || { say '  no iperf3 server'; return 1; }
+  for what in '-n 4M' '-u -b 20M -l 1000 -n 200K'; do
+    iperf_once "$address" $what || { sleep 1; iperf_once "$address" $what; } || { say "  iperf3 $what: $(tail -1 "$STATE/iperf.log")"; return 1; }
+  done
+  pid_stop iperf
+}
+iperf_once() { # ADDRESS ARGUMENT...
+  local address=$1; shift
+  in_cl timeout 20 iperf3 --bidir -c $IP_PROTECTED -B "$address" "$@" >"$STATE/iperf.log" 2>&1
+}
+
 # Pings fifty times a second both ways, for longer than COMMAND runs. No packet may be lost: the count is
 # fixed, since an interrupted ping counts the echo under way as lost.
 ping_while() { # COMMAND...

@@ -1,5 +1,5 @@
 TITLE='our client, IKE_SA rekeyed by each end under traffic, no packet lost'
-OUR_OPTIONS='rekey = "3s"'
+TSHARK=1 OUR_OPTIONS='rekey = "3s"'
 rekey() {
   sleep 1; swan gw --rekey --ike rw >/dev/null
   [ -n "$REFERENCE" ] && { sleep 1; swan cl --rekey --ike home >/dev/null; }

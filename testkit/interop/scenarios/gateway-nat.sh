@@ -1,3 +1,3 @@
-TITLE='our gateway, the client behind an address translator'
+TITLE='our gateway, the client behind an address translator, packets of all lengths, iperf3'
 OURS=gateway NET=nat DELETE_BY=peer
-check() { swan_log cl 'local host is behind NAT'; }
+check() { swan_log cl 'local host is behind NAT' && ping_sizes && iperf_both_ways; }

@@ -1,5 +1,5 @@
 TITLE='our gateway, CHILD_SA rekeyed by each end under traffic, no packet lost'
-OURS=gateway DELETE_BY=peer OUR_OPTIONS='child_rekey = "3s"'
+OURS=gateway DELETE_BY=peer TSHARK=1 OUR_OPTIONS='child_rekey = "3s"'
 rekey() {
   sleep 1; swan cl --rekey --child net >/dev/null
   [ -n "$REFERENCE" ] && { sleep 1; swan gw --rekey --child net >/dev/null; }
