@@ -2,14 +2,17 @@
 //! panic handler, its own heap. If one of the crates, or anything that they need, wanted `std`, this
 //! would not build.
 //!
-//! It is meant to be linked, not run; `pkits.rs` is the one that runs. [`keep`] holds the crates' main entry points, so that the linker
-//! must resolve all that they call, and the size of the result says something about flash.
+//! It is meant to be linked, not run; `pkits.rs` is the one that runs. [`keep`] holds the crates' main entry
+//! points, so that the linker must resolve all that they call, and the size of the result says something
+//! about flash.
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
 mod heap;
+#[cfg(not(target_os = "none"))]
+mod unwind;
 
 use core::hint::black_box;
 use core::panic::PanicInfo;

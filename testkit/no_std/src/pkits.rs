@@ -15,6 +15,8 @@
 extern crate alloc;
 
 mod heap;
+#[cfg(not(target_os = "none"))]
+mod unwind;
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -184,15 +186,5 @@ fn print(text: &str) {
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     print(&format!("{info}\n"));
-    _exit(101)
-}
-
-/// What the precompiled `alloc` names for unwinding, which a program that aborts never does.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
-
-/// See [`rust_eh_personality`].
-#[unsafe(no_mangle)]
-extern "C" fn _Unwind_Resume() -> ! {
     _exit(101)
 }
