@@ -61,7 +61,7 @@ impl<'a> SealFrame<'a> {
 #[derive(Debug)]
 pub struct OpenFrame<'a> {
     pub(crate) packet: &'a mut [u8],
-    /// Its full number, if it may have one.
+    /// The number that it carries, then its full number, if it may have one.
     pub(crate) admitted: Result<u64, OpenError>,
     pub(crate) result: Option<Result<Opened, OpenError>>,
 }
@@ -91,7 +91,8 @@ pub use shared::SharedInbound;
 
 #[cfg(feature = "std")]
 mod shared {
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::hint::spin_loop;
+    use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
     use super::OpenFrame;
     use crate::error::OpenError;
@@ -120,14 +121,24 @@ mod shared {
     /// ```
     pub struct SharedInbound {
         opener: Opener,
-        received: Mutex<Received>,
+        received: OwnLines<Mutex<Received>>,
     }
+
+    /// Begins and ends at the lines of a cache, and at the pairs of lines that some processors fetch: what
+    /// one core writes here takes nothing from under another that reads what lies beside it.
+    #[repr(align(128))]
+    struct OwnLines<T>(T);
+
+    /// How often a thread that finds the lock taken looks again before it sleeps. A batch holds it for a
+    /// fraction of a microsecond, for which no thread should be put to sleep and woken: this is some
+    /// microseconds.
+    const LOOKS: usize = 128;
 
     impl SharedInbound {
         /// Shares an SA.
         pub fn new(sa: Inbound) -> Self {
             let Inbound { opener, received } = sa;
-            Self { opener, received: Mutex::new(received) }
+            Self { opener, received: OwnLines(Mutex::new(received)) }
         }
 
         /// The SPI that packets carry.
@@ -141,12 +152,14 @@ mod shared {
         /// If the packet must be dropped.
         pub fn open(&self, packet: &mut [u8]) -> Result<Opened, OpenError> {
             let admitted = self.lock().admit(&self.opener, packet);
-            let result = admitted.and_then(|sequence| self.opener.open(packet, sequence));
-            self.lock().record(admitted, result)
+            let mut result = admitted.and_then(|sequence| self.opener.open(packet, sequence));
+            self.lock().record(&admitted, &mut result);
+            result
         }
 
         /// Like [`Inbound::open_batch`].
         pub fn open_batch(&self, frames: &mut [OpenFrame<'_>]) {
+            self.opener.check_shapes(frames);
             self.lock().admit_batch(&self.opener, frames);
             self.opener.open_batch(frames);
             self.lock().record_batch(frames);
@@ -165,7 +178,15 @@ mod shared {
         /// Nothing that runs under the lock can panic and leave half a change; if it did, the window
         /// would still be one that refuses more, not less.
         fn lock(&self) -> MutexGuard<'_, Received> {
-            self.received.lock().unwrap_or_else(PoisonError::into_inner)
+            let Self { received: OwnLines(received), .. } = self;
+            for _ in 0..LOOKS {
+                match received.try_lock() {
+                    Ok(guard) => return guard,
+                    Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                    Err(TryLockError::WouldBlock) => spin_loop(),
+                }
+            }
+            received.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }

@@ -188,6 +188,7 @@ impl Inbound {
     /// provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
     /// HMAC-SHA2-256, they are opened side by side.
     pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
+        self.opener.check_shapes(frames);
         self.received.admit_batch(&self.opener, frames);
         self.opener.open_batch(frames);
         self.received.record_batch(frames);
@@ -251,7 +252,11 @@ impl Received {
     /// All that can be said before the integrity check. Returns the full sequence number.
     #[inline]
     pub(crate) fn admit(&self, opener: &Opener, packet: &[u8]) -> Result<u64, OpenError> {
-        let low = opener.check_shape(packet)?;
+        self.admit_number(opener, opener.check_shape(packet)?)
+    }
+
+    #[inline]
+    fn admit_number(&self, opener: &Opener, low: u32) -> Result<u64, OpenError> {
         if self.meter.would_exceed(0) {
             return Err(OpenError::Expired);
         }
@@ -286,42 +291,44 @@ impl Received {
         }
     }
 
-    /// Finds the numbers of all frames, and whether they may be opened.
+    /// Finds the full numbers of all frames that have the shape of a packet, and whether they may be opened.
     pub(crate) fn admit_batch(&self, opener: &Opener, frames: &mut [OpenFrame<'_>]) {
         for frame in frames {
-            frame.admitted = self.admit(opener, frame.packet);
+            if let Ok(low) = frame.admitted {
+                frame.admitted = self.admit_number(opener, low as u32);
+            }
         }
     }
 
     /// Records and counts all frames, after they were opened.
     pub(crate) fn record_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
         for frame in frames {
-            frame.result = frame.result.take().map(|result| self.record(frame.admitted, result));
+            if let Some(result) = &mut frame.result {
+                self.record(&frame.admitted, result);
+            }
         }
     }
 
     /// Records and counts a packet that was admitted, decrypted and taken apart while others may have
-    /// used its number or the last of the lifetime. Returns what has become of it.
+    /// used its number or the last of the lifetime. The result becomes what has become of it.
     #[inline]
     pub(crate) fn record(
         &mut self,
-        admitted: Result<u64, OpenError>,
-        result: Result<Opened, OpenError>,
-    ) -> Result<Opened, OpenError> {
-        let result = match (admitted, &result) {
-            (Err(_), _) => result,
+        admitted: &Result<u64, OpenError>,
+        result: &mut Result<Opened, OpenError>,
+    ) {
+        match (admitted, &result) {
+            (Err(_), _) => {}
             (Ok(sequence), Err(OpenError::Authentication { .. })) => {
-                self.authenticated(false, sequence);
-                result
+                self.authenticated(false, *sequence);
             }
-            (Ok(_), _) if self.meter.would_exceed(0) => Err(OpenError::Expired),
-            (Ok(sequence), _) => self.check_replay(sequence).and_then(|()| {
-                self.authenticated(true, sequence);
-                result
-            }),
-        };
-        self.count(&result);
-        result
+            (Ok(_), _) if self.meter.would_exceed(0) => *result = Err(OpenError::Expired),
+            (Ok(sequence), _) => match self.check_replay(*sequence) {
+                Ok(()) => self.authenticated(true, *sequence),
+                Err(refused) => *result = Err(refused),
+            },
+        }
+        self.count(result);
     }
 
     /// Counts a packet that is done with.

@@ -53,6 +53,13 @@ impl Opener {
         Ok(u32::from_be_bytes(*low))
     }
 
+    /// Checks lengths and SPI of all frames, and notes the sequence numbers that they carry.
+    pub(crate) fn check_shapes(&self, frames: &mut [OpenFrame<'_>]) {
+        for frame in frames {
+            frame.admitted = self.check_shape(frame.packet).map(u64::from);
+        }
+    }
+
     /// Verifies, decrypts and takes apart a packet that was admitted with this number.
     #[inline]
     pub(crate) fn open(&self, packet: &mut [u8], sequence: u64) -> Result<Opened, OpenError> {
