@@ -115,36 +115,22 @@ impl IpPacket {
     }
 
     /// Like [`Self::parse`], for what was announced to be IPv4.
-    #[inline(always)]
-    pub(crate) fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
-        check_version(bytes, 4)?;
-        let header: &[u8; 20] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
-        let header_len = usize::from(header[0] & 0x0f) * 4;
-        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if header_len < 20 {
-            return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
-        }
-        if total_len < header_len {
-            return Err(IpError { offset: 2, problem: IpProblem::TotalLength });
-        }
-        let packet = bytes.get(..total_len).ok_or(IpError::truncated(bytes))?;
-        let flags = u16::from_be_bytes([header[6], header[7]]);
-        let (more_fragments, fragment_offset) = (flags & 0x2000 != 0, flags & 0x1fff);
-        let protocol = NextHeader(header[9]);
-        let address = |at: usize| {
-            let octets = [header[at], header[at + 1], header[at + 2], header[at + 3]];
-            IpAddr::V4(Ipv4Addr::from(octets))
-        };
+    #[inline]
+    fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
+        let HeaderV4 { selected, total_len, header_len, traffic_class, dont_fragment } =
+            HeaderV4::parse(bytes)?;
+        let Selected { source, destination, protocol, fragment } = selected;
+        let upper = Upper::read(protocol, &bytes[header_len..total_len], fragment.is_later());
         Ok(Self {
-            source: address(12),
-            destination: address(16),
+            source: Ipv4Addr::from_bits(source).into(),
+            destination: Ipv4Addr::from_bits(destination).into(),
             protocol,
-            upper: Upper::read(protocol, &packet[header_len..], fragment_offset != 0),
+            upper,
             total_len,
             header_len,
-            traffic_class: header[1],
-            dont_fragment: flags & 0x4000 != 0,
-            fragment: Fragment::new(fragment_offset, more_fragments),
+            traffic_class,
+            dont_fragment,
+            fragment,
         })
     }
 
@@ -183,6 +169,63 @@ impl IpPacket {
     }
 }
 
+/// What selectors compare, with addresses as numbers: `u32` or `u128`, as the family has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Selected<A> {
+    pub(crate) source: A,
+    pub(crate) destination: A,
+    pub(crate) protocol: NextHeader,
+    pub(crate) fragment: Fragment,
+}
+
+/// What an [`IpPacket`] of IPv4 is made of.
+///
+/// A packet that was just decrypted is admitted by this and not by an [`IpPacket`]: an `IpAddr` is written to
+/// memory in pieces and read back as a whole, and such a read waits until the pieces, and all the
+/// decryption's writes before them, have reached the cache.
+pub(crate) struct HeaderV4 {
+    pub(crate) selected: Selected<u32>,
+    pub(crate) total_len: usize,
+    pub(crate) header_len: usize,
+    traffic_class: u8,
+    dont_fragment: bool,
+}
+
+impl HeaderV4 {
+    #[inline(always)]
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IpError> {
+        check_version(bytes, 4)?;
+        let header: &[u8; 20] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
+        let header_len = usize::from(header[0] & 0x0f) * 4;
+        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header_len < 20 {
+            return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
+        }
+        if total_len < header_len {
+            return Err(IpError { offset: 2, problem: IpProblem::TotalLength });
+        }
+        if total_len > bytes.len() {
+            return Err(IpError::truncated(bytes));
+        }
+        let flags = u16::from_be_bytes([header[6], header[7]]);
+        let address = |at: usize| {
+            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        Ok(Self {
+            selected: Selected {
+                source: address(12),
+                destination: address(16),
+                protocol: NextHeader(header[9]),
+                fragment: Fragment::new(flags & 0x1fff, flags & 0x2000 != 0),
+            },
+            total_len,
+            header_len,
+            traffic_class: header[1],
+            dont_fragment: flags & 0x4000 != 0,
+        })
+    }
+}
+
 #[inline]
 fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
     match bytes.first().map(|first| first >> 4) {
@@ -194,7 +237,7 @@ fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
 
 impl Upper {
     #[inline]
-    fn read(protocol: NextHeader, payload: &[u8], later_fragment: bool) -> Self {
+    pub(crate) fn read(protocol: NextHeader, payload: &[u8], later_fragment: bool) -> Self {
         match protocol {
             NextHeader::TCP
             | NextHeader::UDP

@@ -8,7 +8,7 @@ use crate::batch::{GROUP, OpenFrame};
 use crate::config::Mode;
 use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
-use crate::ip::{IpError, IpPacket};
+use crate::ip::{HeaderV4, IpError, IpPacket, Upper};
 use crate::nat::ChecksumRepair;
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes, packet};
@@ -34,16 +34,16 @@ impl Opener {
     #[inline]
     pub(crate) fn check_shape(&self, packet: &[u8]) -> Result<u32, OpenError> {
         let minimum = self.sizes.header + self.sizes.align + self.sizes.icv;
-        let (Some(encrypted), Some((spi, rest))) = (
+        let (Some(encrypted), Some([s0, s1, s2, s3, low @ ..])) = (
             packet.len().checked_sub(self.sizes.header + self.sizes.icv),
-            packet.split_first_chunk::<4>(),
+            packet.first_chunk::<8>(),
         ) else {
             return Err(OpenError::Truncated { len: packet.len(), minimum });
         };
-        let Some(low) = rest.first_chunk().filter(|_| encrypted >= self.sizes.align) else {
+        if encrypted < self.sizes.align {
             return Err(OpenError::Truncated { len: packet.len(), minimum });
-        };
-        let spi = Spi(u32::from_be_bytes(*spi));
+        }
+        let spi = Spi(u32::from_be_bytes([*s0, *s1, *s2, *s3]));
         if spi != self.spi {
             return Err(OpenError::WrongSpi { spi });
         }
@@ -140,20 +140,27 @@ impl Opener {
     /// Finds the payload of a decrypted packet: RFC 4303 section 2.4.
     #[inline]
     fn unpad(&self, packet: &[u8]) -> Result<(Range<usize>, NextHeader), OpenError> {
-        let trailer_end = packet.len() - self.sizes.icv;
-        let trailer_at = trailer_end - TRAILER_LEN;
-        let (pad_len, next_header) = (packet[trailer_at], packet[trailer_at + 1]);
+        let (text, _) = packet.split_at(packet.len() - self.sizes.icv);
+        let Some(&[first, second, pad_len, next_header]) = text.last_chunk() else {
+            return Err(OpenError::Padding { offset: text.len() });
+        };
+        let trailer_at = text.len() - TRAILER_LEN;
         let padding_at = trailer_at
             .checked_sub(pad_len.into())
             .filter(|at| *at >= self.sizes.header)
             .ok_or(OpenError::Padding { offset: trailer_at })?;
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let padding = &packet[padding_at..trailer_at];
-        // Byte by byte where it is short, because a load that spans the stores of the decryption would have
-        // to wait for them.
-        let right = match padding {
-            [] | [1] | [1, 2] | [1, 2, 3] => true,
-            _ => padding == &PADDING[..padding.len()],
+        let padding = &text[padding_at..trailer_at];
+        // What is short is compared in the trailer's own word: a load that spans stores of the decryption
+        // would have to wait for them.
+        let right = match padding.len() {
+            len @ 0..=2 => {
+                let expected = u32::from(u16::from_le_bytes([1, 2])) << (8 * (2 - len));
+                let word = u32::from(u16::from_le_bytes([first, second]));
+                ((word ^ expected) & 0xffff) >> (8 * (2 - len)) == 0
+            }
+            3 => *padding == [1, 2, 3],
+            len => padding == &PADDING[..len],
         };
         if right {
             return Ok((self.sizes.header..padding_at, NextHeader(next_header)));
@@ -172,33 +179,48 @@ impl Opener {
     ) -> Result<Range<usize>, OpenError> {
         let inner = &packet[payload.clone()];
         match next_header {
-            NextHeader::IPV4 => self.admit_inner(payload.start, inner, IpPacket::parse_v4(inner)),
+            NextHeader::IPV4 => self.unwrap_inner_v4(payload.start, inner),
             NextHeader::IPV6 => self.unwrap_inner_v6(payload.start, inner),
             other => Err(OpenError::UnexpectedNextHeader(other)),
         }
     }
 
+    #[inline]
+    fn unwrap_inner_v4(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
+        let HeaderV4 { selected, total_len, header_len, .. } =
+            HeaderV4::parse(inner).map_err(|error| inner_error(start, error))?;
+        let later = selected.fragment.is_later();
+        let upper = || Upper::read(selected.protocol, &inner[header_len..total_len], later);
+        self.admit_inner(start, inner, total_len, |own| own.admit_inbound_v4(&selected, upper))
+    }
+
     /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
     #[inline(never)]
     fn unwrap_inner_v6(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
-        self.admit_inner(start, inner, IpPacket::parse_v6(inner))
+        let ip = IpPacket::parse_v6(inner).map_err(|error| inner_error(start, error))?;
+        self.admit_inner(start, inner, ip.total_len, |own| own.admit_inbound(&ip))
     }
 
     #[inline(always)]
     fn admit_inner(
         &self,
         start: usize,
-        bytes: &[u8],
-        inner: Result<IpPacket, IpError>,
+        inner: &[u8],
+        total_len: usize,
+        admit: impl FnOnce(&Selectors) -> bool,
     ) -> Result<Range<usize>, OpenError> {
-        let inner = inner.map_err(|error| OpenError::Inner(InnerError { start, error }))?;
-        let refused = |selectors: &Selectors| {
-            !selectors.admit_inbound(&inner) && !selectors.admit_icmp_error(bytes)
-        };
-        if self.selectors.as_ref().is_some_and(refused) {
+        if let Some(selectors) = &self.selectors
+            && !admit(selectors)
+            && !selectors.admit_icmp_error(inner)
+        {
             return Err(OpenError::Selectors);
         }
         //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
-        Ok(start..start + inner.total_len)
+        Ok(start..start + total_len)
     }
+}
+
+#[cold]
+fn inner_error(start: usize, error: IpError) -> OpenError {
+    OpenError::Inner(InnerError { start, error })
 }

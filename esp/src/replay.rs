@@ -136,7 +136,10 @@ impl Window {
     /// Records that a packet with this number was authenticated. Numbers before the window are ignored.
     #[inline]
     pub fn commit(&mut self, sequence: u64) {
-        if sequence > self.top {
+        if self.top.checked_add(1) == Some(sequence) {
+            // In order: the one bit that an advance would clear is the one that is set below.
+            self.top = sequence;
+        } else if sequence > self.top {
             self.advance(sequence);
         } else if self.top - sequence >= self.seen.len() as u64 * 64 {
             return;

@@ -8,7 +8,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::icmp;
-use crate::ip::{Fragment, IpPacket, Upper};
+use crate::ip::{Fragment, IpPacket, Selected, Upper};
 use crate::packet::NextHeader;
 
 /// A set of endpoints: an address range, a protocol and a port range.
@@ -60,9 +60,33 @@ impl PortRange {
         self.start <= port && port <= self.end
     }
 
+    /// Whether what the sender's end shows of the upper protocol is in the range.
+    #[inline]
+    fn admit_source<A: Address>(self, upper: Upper, packet: &Selected<A>) -> bool {
+        let port = match upper {
+            Upper::Ports { source, .. } => Some(source),
+            Upper::Icmp { kind, code } => Some(u16::from_be_bytes([kind, code])),
+            Upper::Mobility(kind) => Some(u16::from_be_bytes([kind, 0])),
+            Upper::Nothing | Upper::Opaque => None,
+        };
+        self.contains(port, packet)
+    }
+
+    /// Whether what the receiver's end shows of it is in the range.
+    #[inline]
+    fn admit_destination<A: Address>(self, upper: Upper, packet: &Selected<A>) -> bool {
+        match upper {
+            Upper::Ports { destination, .. } => self.contains(Some(destination), packet),
+            //= RFC 4301 section 4.4.1.3: what has one "port" only is asked of its sender's end: the local
+            // one says what may be sent, the remote one what may be received.
+            Upper::Icmp { .. } | Upper::Mobility(_) => true,
+            Upper::Nothing | Upper::Opaque => self.contains(None, packet),
+        }
+    }
+
     /// Whether a port, or one that cannot be seen (`None`), is in the range.
     #[inline]
-    fn contains(self, port: Option<u16>, packet: &IpPacket) -> bool {
+    fn contains<A: Address>(self, port: Option<u16>, packet: &Selected<A>) -> bool {
         match port {
             Some(port) => self.has(port),
             //= RFC 7296 section 3.13.1: ANY includes OPAQUE.
@@ -72,11 +96,42 @@ impl PortRange {
 }
 
 /// True for an IPv4 fragment that may write over what its datagram's first one shows.
-fn may_overlap_ports(packet: &IpPacket) -> bool {
+fn may_overlap_ports<A: Address>(packet: &Selected<A>) -> bool {
     //= RFC 4301 section 7.2: a minimum offset check, with the offset of appendix D.4.
     const MINIMUM_OFFSET: u16 = 128;
-    packet.source.is_ipv4()
-        && matches!(packet.fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
+    A::IS_V4 && matches!(packet.fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
+}
+
+/// An address as a number.
+trait Address: Copy + PartialOrd {
+    const IS_V4: bool;
+
+    /// The first and the last address, if the selector is of this family.
+    fn range(selector: &TrafficSelector) -> Option<(Self, Self)>;
+}
+
+impl Address for u32 {
+    const IS_V4: bool = true;
+
+    #[inline(always)]
+    fn range(selector: &TrafficSelector) -> Option<(Self, Self)> {
+        match (selector.start, selector.end) {
+            (IpAddr::V4(start), IpAddr::V4(end)) => Some((start.to_bits(), end.to_bits())),
+            _ => None,
+        }
+    }
+}
+
+impl Address for u128 {
+    const IS_V4: bool = false;
+
+    #[inline(always)]
+    fn range(selector: &TrafficSelector) -> Option<(Self, Self)> {
+        match (selector.start, selector.end) {
+            (IpAddr::V6(start), IpAddr::V6(end)) => Some((start.to_bits(), end.to_bits())),
+            _ => None,
+        }
+    }
 }
 
 impl TrafficSelector {
@@ -122,21 +177,21 @@ impl TrafficSelector {
 
     /// Whether an address and a protocol are in the set, whatever the port.
     #[inline(always)]
-    fn contains(&self, address: IpAddr, protocol: NextHeader) -> bool {
-        self.holds(address) && self.protocol.is_none_or(|own| own == protocol)
+    fn contains<A: Address>(&self, address: A, protocol: NextHeader) -> bool {
+        self.has(address) && self.protocol.is_none_or(|own| own == protocol)
     }
 
     /// Whether an address is in the range.
     #[inline(always)]
+    fn has<A: Address>(&self, address: A) -> bool {
+        A::range(self).is_some_and(|(start, end)| start <= address && address <= end)
+    }
+
+    /// The same of an address of either family.
     fn holds(&self, address: IpAddr) -> bool {
-        match (self.start, self.end, address) {
-            (IpAddr::V4(start), IpAddr::V4(end), IpAddr::V4(address)) => {
-                (start.to_bits()..=end.to_bits()).contains(&address.to_bits())
-            }
-            (IpAddr::V6(start), IpAddr::V6(end), IpAddr::V6(address)) => {
-                (start.to_bits()..=end.to_bits()).contains(&address.to_bits())
-            }
-            _ => false,
+        match address {
+            IpAddr::V4(address) => self.has(address.to_bits()),
+            IpAddr::V6(address) => self.has(address.to_bits()),
         }
     }
 }
@@ -201,9 +256,19 @@ impl Selectors {
     }
 
     /// Whether a packet from the peer's end to ours belongs into the SA.
-    #[inline(always)]
+    #[inline]
     pub fn admit_inbound(&self, packet: &IpPacket) -> bool {
         admit(&self.remote, &self.local, packet)
+    }
+
+    /// [`Self::admit_inbound`] for an IPv4 packet that has been read no further.
+    #[inline(always)]
+    pub(crate) fn admit_inbound_v4(
+        &self,
+        packet: &Selected<u32>,
+        upper: impl Fn() -> Upper,
+    ) -> bool {
+        admit_selected(&self.remote, &self.local, packet, upper)
     }
 
     /// Whether an ICMP error message from the peer's end, the whole IP packet, belongs into the SA although
@@ -359,23 +424,40 @@ impl Taken {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn admit(sources: &[TrafficSelector], destinations: &[TrafficSelector], packet: &IpPacket) -> bool {
-    let (source_port, destination_port) = match packet.upper {
-        Upper::Ports { source, destination } => (Some(source), Some(Some(destination))),
-        //= RFC 4301 section 4.4.1.3: what has one "port" only is asked of its sender's end: the local
-        // one says what may be sent, the remote one what may be received.
-        Upper::Icmp { kind, code } => (Some(u16::from_be_bytes([kind, code])), None),
-        Upper::Mobility(kind) => (Some(u16::from_be_bytes([kind, 0])), None),
-        Upper::Nothing | Upper::Opaque => (None, Some(None)),
-    };
+    let IpPacket { protocol, upper, fragment, .. } = *packet;
+    match (packet.source, packet.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let (source, destination) = (source.to_bits(), destination.to_bits());
+            let packet = Selected { source, destination, protocol, fragment };
+            admit_selected(sources, destinations, &packet, || upper)
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let (source, destination) = (source.to_bits(), destination.to_bits());
+            let packet = Selected { source, destination, protocol, fragment };
+            admit_selected(sources, destinations, &packet, || upper)
+        }
+        _ => false,
+    }
+}
+
+/// `upper` is asked only for selectors that do not take every port.
+#[inline(always)]
+fn admit_selected<A: Address>(
+    sources: &[TrafficSelector],
+    destinations: &[TrafficSelector],
+    packet: &Selected<A>,
+    upper: impl Fn() -> Upper,
+) -> bool {
     let source = sources.iter().any(|selector| {
         selector.contains(packet.source, packet.protocol)
-            && selector.ports.contains(source_port, packet)
+            && (selector.ports == PortRange::ANY || selector.ports.admit_source(upper(), packet))
     });
     source
         && destinations.iter().any(|selector| {
             selector.contains(packet.destination, packet.protocol)
-                && destination_port.is_none_or(|port| selector.ports.contains(port, packet))
+                && (selector.ports == PortRange::ANY
+                    || selector.ports.admit_destination(upper(), packet))
         })
 }
