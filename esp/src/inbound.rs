@@ -35,13 +35,17 @@ pub struct Inbound {
 }
 
 /// The part of an inbound SA that each packet changes.
+///
+/// In this order, so that what an authentic packet changes lies in one line of the cache together with the lock
+/// of a [`SharedInbound`](crate::batch::SharedInbound): it is what goes from core to core.
+#[repr(C)]
 pub(crate) struct Received {
     window: Window,
+    /// Integrity failures since the last packet that passed: RFC 4303 appendix A3.1.
+    failures: u32,
     check_replay: bool,
     meter: Meter,
     stats: InboundStats,
-    /// Integrity failures since the last packet that passed: RFC 4303 appendix A3.1.
-    failures: u32,
 }
 
 /// What a packet held.

@@ -50,16 +50,19 @@ pub enum LifetimeEvent {
 }
 
 /// What an SA has carried, against what it may.
+///
+/// What each packet changes comes first, and in this order.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Meter {
     pub(crate) bytes: u64,
     pub(crate) packets: u64,
-    limits: Lifetime,
+    reported: Option<LifetimeEvent>,
+    pending: Option<LifetimeEvent>,
     /// The next pair of amounts at which something is to be reported.
     next_bytes: u64,
     next_packets: u64,
-    reported: Option<LifetimeEvent>,
-    pending: Option<LifetimeEvent>,
+    limits: Lifetime,
 }
 
 impl Meter {
