@@ -5,6 +5,7 @@ use adit_certval::{
     RevocationReason, Source, TrustAnchor, VerifiedPath, Verifier, Warning,
 };
 use adit_platform::{Provider, UnixTime};
+use adit_testkit::der::{number, octet_string, oid, sequence, time, tlv};
 use adit_testkit::pki::{self, Authority, Issued, Key, Template};
 use adit_testkit::rng::SeededRng;
 
@@ -221,6 +222,43 @@ fn revocation_is_asked_for_fetched_and_honoured() {
         query.time = UnixTime::from_secs(pki::NOW + 5);
         assert_eq!(refused(verifier.verify(&query, &store)).1, revoked);
     }
+}
+
+//= RFC 5280 sections 5.3.1, 5.3.2 and 5.2.4
+#[test]
+fn a_hold_is_told_with_its_invalidity_date_and_lifted_by_a_delta() {
+    let mut world = World::new();
+    let verifier = world.verifier(PROVIDERS[0], Revocation::Require);
+    let mut store = CrlStore::new();
+    let sent = [world.gateway.certificate.clone(), world.intermediate.certificate.clone()];
+    let sent = sent.each_ref().map(Vec::as_slice);
+    store.insert(&verifier, world.root.crl(&[]), &sent).unwrap();
+    let mut query = Query::new(&sent, NOW);
+    query.may_fetch = false;
+
+    // The CRL's number is 1, and what it says of the gateway is certificateHold (6).
+    let invalid_since = b"20240601000000Z";
+    let extensions = sequence(&[
+        &sequence(&[&oid("2.5.29.21"), &octet_string(&[0x0a, 1, 6])]),
+        &sequence(&[&oid("2.5.29.24"), &octet_string(&tlv(0x18, invalid_since))]),
+    ]);
+    let serial = number(world.gateway.serial);
+    let entry = sequence(&[&serial, &time(pki::NOW - 9), &extensions]);
+    let base = world.intermediate.crl_of(&entry, pki::NOW - 8, Some(pki::NOW + 9), &[]);
+    store.insert(&verifier, base, &sent).unwrap();
+    let held = Reason::Revoked {
+        since: UnixTime::from_secs(pki::NOW - 9),
+        reason: RevocationReason::CERTIFICATE_HOLD,
+        invalid_since: Some(UnixTime::from_secs(1_717_200_000)),
+    };
+    assert_eq!(refused(verifier.verify(&query, &store)).1, held);
+
+    // removeFromCRL (8) in a delta on number 1.
+    let removed = [(world.gateway.serial, pki::NOW - 7, Some(8))];
+    let on_base = [("2.5.29.27", true, number(1))];
+    let delta = world.intermediate.crl_with(removed, pki::NOW - 6, Some(pki::NOW + 9), &on_base);
+    store.insert(&verifier, delta, &sent).unwrap();
+    accepted(verifier.verify(&query, &store));
 }
 
 #[test]

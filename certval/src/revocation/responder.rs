@@ -12,6 +12,7 @@ use crate::format::extension::{KeyUsage, key_purposes};
 use crate::format::name::Name;
 use crate::path::purpose::OCSP_SIGNING;
 use crate::revocation::ocsp::{OcspError, OcspResponse, Unverified};
+use crate::revocation::store::MAX_SENT;
 use crate::verifier::Verifier;
 
 /// Under whose key a response verified.
@@ -153,9 +154,6 @@ impl<'a> Known<'a> {
         anchors.chain(responders.chain(configured).chain(sent).filter_map(Candidate::read))
     }
 }
-
-/// How many certificates that a peer sent are looked at; as many as a query may hold by default.
-const MAX_SENT: usize = 64;
 
 impl<'a> Candidate<'a> {
     fn read(der: &'a [u8]) -> Option<Self> {

@@ -199,8 +199,8 @@ fn find_signer(
 }
 
 /// How many certificates that a peer sent are looked at; as many as a query may hold by default. Fewer would
-/// let a peer hide the CRL's signer behind others of the same name.
-const MAX_SENT: usize = 64;
+/// let a peer hide the signer of a CRL or OCSP response behind others of the same name.
+pub(super) const MAX_SENT: usize = 64;
 
 /// The key itself, or where it inherits its parameters, one for each value that any key of its kind at hand has:
 /// the path that the certificate will have is not known yet. A CRL counts only on paths that lead to the
