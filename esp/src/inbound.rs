@@ -261,7 +261,7 @@ impl Received {
 
     #[inline]
     fn admit_number(&self, opener: &Opener, low: u32) -> Result<u64, OpenError> {
-        if self.meter.would_exceed(0) {
+        if self.meter.is_over() {
             return Err(OpenError::Expired);
         }
         let sequence = if opener.extended {
@@ -326,7 +326,7 @@ impl Received {
             (Ok(sequence), Err(OpenError::Authentication { .. })) => {
                 self.authenticated(false, *sequence);
             }
-            (Ok(_), _) if self.meter.would_exceed(0) => *result = Err(OpenError::Expired),
+            (Ok(_), _) if self.meter.is_over() => *result = Err(OpenError::Expired),
             (Ok(sequence), _) => match self.check_replay(*sequence) {
                 Ok(()) => self.authenticated(true, *sequence),
                 Err(refused) => *result = Err(refused),

@@ -117,10 +117,10 @@ impl IpPacket {
     /// Like [`Self::parse`], for what was announced to be IPv4.
     #[inline]
     fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
-        let HeaderV4 { selected, total_len, header_len, traffic_class, dont_fragment } =
-            HeaderV4::parse(bytes)?;
-        let Selected { source, destination, protocol, fragment } = selected;
-        let upper = Upper::read(protocol, &bytes[header_len..total_len], fragment.is_later());
+        let header = HeaderV4::parse(bytes)?;
+        let (upper, fragment) = header.upper(bytes);
+        let HeaderV4 { selected, total_len, header_len, traffic_class, flags } = header;
+        let Selected { source, destination, protocol } = selected;
         Ok(Self {
             source: Ipv4Addr::from_bits(source).into(),
             destination: Ipv4Addr::from_bits(destination).into(),
@@ -129,7 +129,7 @@ impl IpPacket {
             total_len,
             header_len,
             traffic_class,
-            dont_fragment,
+            dont_fragment: flags & 0x4000 != 0,
             fragment,
         })
     }
@@ -175,7 +175,6 @@ pub(crate) struct Selected<A> {
     pub(crate) source: A,
     pub(crate) destination: A,
     pub(crate) protocol: NextHeader,
-    pub(crate) fragment: Fragment,
 }
 
 /// What an [`IpPacket`] of IPv4 is made of.
@@ -186,9 +185,10 @@ pub(crate) struct Selected<A> {
 pub(crate) struct HeaderV4 {
     pub(crate) selected: Selected<u32>,
     pub(crate) total_len: usize,
-    pub(crate) header_len: usize,
+    header_len: usize,
     traffic_class: u8,
-    dont_fragment: bool,
+    /// Flags and fragment offset.
+    flags: u16,
 }
 
 impl HeaderV4 {
@@ -207,7 +207,6 @@ impl HeaderV4 {
         if total_len > bytes.len() {
             return Err(IpError::truncated(bytes));
         }
-        let flags = u16::from_be_bytes([header[6], header[7]]);
         let address = |at: usize| {
             u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
         };
@@ -216,13 +215,20 @@ impl HeaderV4 {
                 source: address(12),
                 destination: address(16),
                 protocol: NextHeader(header[9]),
-                fragment: Fragment::new(flags & 0x1fff, flags & 0x2000 != 0),
             },
             total_len,
             header_len,
             traffic_class: header[1],
-            dont_fragment: flags & 0x4000 != 0,
+            flags: u16::from_be_bytes([header[6], header[7]]),
         })
+    }
+
+    /// What lies behind the header, in the bytes that this was read from.
+    #[inline]
+    pub(crate) fn upper(&self, bytes: &[u8]) -> (Upper, Fragment) {
+        let fragment = Fragment::new(self.flags & 0x1fff, self.flags & 0x2000 != 0);
+        let payload = &bytes[self.header_len..self.total_len];
+        (Upper::read(self.selected.protocol, payload, fragment.is_later()), fragment)
     }
 }
 
@@ -237,7 +243,7 @@ fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
 
 impl Upper {
     #[inline]
-    pub(crate) fn read(protocol: NextHeader, payload: &[u8], later_fragment: bool) -> Self {
+    fn read(protocol: NextHeader, payload: &[u8], later_fragment: bool) -> Self {
         match protocol {
             NextHeader::TCP
             | NextHeader::UDP

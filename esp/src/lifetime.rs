@@ -94,6 +94,12 @@ impl Meter {
             || self.packets >= self.limits.packets.hard
     }
 
+    /// True if not even an empty packet may follow. [`Self::count`] saw to the bytes.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.reported == Some(LifetimeEvent::Hard) || self.packets >= self.limits.packets.hard
+    }
+
     /// Counts a packet of `bytes`.
     #[inline]
     pub(crate) fn count(&mut self, bytes: usize) {

@@ -8,7 +8,7 @@ use crate::batch::{GROUP, OpenFrame};
 use crate::config::Mode;
 use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
-use crate::ip::{HeaderV4, IpError, IpPacket, Upper};
+use crate::ip::{HeaderV4, IpError, IpPacket};
 use crate::nat::ChecksumRepair;
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes, packet};
@@ -145,12 +145,13 @@ impl Opener {
             return Err(OpenError::Padding { offset: text.len() });
         };
         let trailer_at = text.len() - TRAILER_LEN;
-        let padding_at = trailer_at
-            .checked_sub(pad_len.into())
-            .filter(|at| *at >= self.sizes.header)
-            .ok_or(OpenError::Padding { offset: trailer_at })?;
+        let start = self.sizes.header;
+        let body = text.get(start..trailer_at).unwrap_or_default();
+        let Some(payload_len) = body.len().checked_sub(pad_len.into()) else {
+            return Err(OpenError::Padding { offset: trailer_at });
+        };
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let padding = &text[padding_at..trailer_at];
+        let padding = &body[payload_len..];
         // What is short is compared in the trailer's own word: a load that spans stores of the decryption
         // would have to wait for them.
         let right = match padding.len() {
@@ -163,10 +164,10 @@ impl Opener {
             len => padding == &PADDING[..len],
         };
         if right {
-            return Ok((self.sizes.header..padding_at, NextHeader(next_header)));
+            return Ok((start..start + payload_len, NextHeader(next_header)));
         }
         let wrong = padding.iter().zip(&PADDING).take_while(|(a, b)| a == b).count();
-        Err(OpenError::Padding { offset: padding_at + wrong })
+        Err(OpenError::Padding { offset: start + payload_len + wrong })
     }
 
     /// Finds the inner IP packet of a tunnel-mode packet and checks it against the selectors.
@@ -187,11 +188,9 @@ impl Opener {
 
     #[inline]
     fn unwrap_inner_v4(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
-        let HeaderV4 { selected, total_len, header_len, .. } =
-            HeaderV4::parse(inner).map_err(|error| inner_error(start, error))?;
-        let later = selected.fragment.is_later();
-        let upper = || Upper::read(selected.protocol, &inner[header_len..total_len], later);
-        self.admit_inner(start, inner, total_len, |own| own.admit_inbound_v4(&selected, upper))
+        let ip = HeaderV4::parse(inner).map_err(|error| inner_error(start, error))?;
+        let admit = |own: &Selectors| own.admit_inbound_v4(&ip.selected, || ip.upper(inner));
+        self.admit_inner(start, inner, ip.total_len, admit)
     }
 
     /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.

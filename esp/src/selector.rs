@@ -62,44 +62,44 @@ impl PortRange {
 
     /// Whether what the sender's end shows of the upper protocol is in the range.
     #[inline]
-    fn admit_source<A: Address>(self, upper: Upper, packet: &Selected<A>) -> bool {
+    fn admit_source<A: Address>(self, (upper, fragment): (Upper, Fragment)) -> bool {
         let port = match upper {
             Upper::Ports { source, .. } => Some(source),
             Upper::Icmp { kind, code } => Some(u16::from_be_bytes([kind, code])),
             Upper::Mobility(kind) => Some(u16::from_be_bytes([kind, 0])),
             Upper::Nothing | Upper::Opaque => None,
         };
-        self.contains(port, packet)
+        self.contains::<A>(port, fragment)
     }
 
     /// Whether what the receiver's end shows of it is in the range.
     #[inline]
-    fn admit_destination<A: Address>(self, upper: Upper, packet: &Selected<A>) -> bool {
+    fn admit_destination<A: Address>(self, (upper, fragment): (Upper, Fragment)) -> bool {
         match upper {
-            Upper::Ports { destination, .. } => self.contains(Some(destination), packet),
+            Upper::Ports { destination, .. } => self.contains::<A>(Some(destination), fragment),
             //= RFC 4301 section 4.4.1.3: what has one "port" only is asked of its sender's end: the local
             // one says what may be sent, the remote one what may be received.
             Upper::Icmp { .. } | Upper::Mobility(_) => true,
-            Upper::Nothing | Upper::Opaque => self.contains(None, packet),
+            Upper::Nothing | Upper::Opaque => self.contains::<A>(None, fragment),
         }
     }
 
     /// Whether a port, or one that cannot be seen (`None`), is in the range.
     #[inline]
-    fn contains<A: Address>(self, port: Option<u16>, packet: &Selected<A>) -> bool {
+    fn contains<A: Address>(self, port: Option<u16>, fragment: Fragment) -> bool {
         match port {
             Some(port) => self.has(port),
             //= RFC 7296 section 3.13.1: ANY includes OPAQUE.
-            None => self == Self::ANY || self == Self::OPAQUE && !may_overlap_ports(packet),
+            None => self == Self::ANY || self == Self::OPAQUE && !may_overlap_ports::<A>(fragment),
         }
     }
 }
 
 /// True for an IPv4 fragment that may write over what its datagram's first one shows.
-fn may_overlap_ports<A: Address>(packet: &Selected<A>) -> bool {
+fn may_overlap_ports<A: Address>(fragment: Fragment) -> bool {
     //= RFC 4301 section 7.2: a minimum offset check, with the offset of appendix D.4.
     const MINIMUM_OFFSET: u16 = 128;
-    A::IS_V4 && matches!(packet.fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
+    A::IS_V4 && matches!(fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
 }
 
 /// An address as a number.
@@ -266,7 +266,7 @@ impl Selectors {
     pub(crate) fn admit_inbound_v4(
         &self,
         packet: &Selected<u32>,
-        upper: impl Fn() -> Upper,
+        upper: impl Fn() -> (Upper, Fragment),
     ) -> bool {
         admit_selected(&self.remote, &self.local, packet, upper)
     }
@@ -430,13 +430,13 @@ fn admit(sources: &[TrafficSelector], destinations: &[TrafficSelector], packet: 
     match (packet.source, packet.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             let (source, destination) = (source.to_bits(), destination.to_bits());
-            let packet = Selected { source, destination, protocol, fragment };
-            admit_selected(sources, destinations, &packet, || upper)
+            let packet = Selected { source, destination, protocol };
+            admit_selected(sources, destinations, &packet, || (upper, fragment))
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let (source, destination) = (source.to_bits(), destination.to_bits());
-            let packet = Selected { source, destination, protocol, fragment };
-            admit_selected(sources, destinations, &packet, || upper)
+            let packet = Selected { source, destination, protocol };
+            admit_selected(sources, destinations, &packet, || (upper, fragment))
         }
         _ => false,
     }
@@ -448,16 +448,16 @@ fn admit_selected<A: Address>(
     sources: &[TrafficSelector],
     destinations: &[TrafficSelector],
     packet: &Selected<A>,
-    upper: impl Fn() -> Upper,
+    upper: impl Fn() -> (Upper, Fragment),
 ) -> bool {
     let source = sources.iter().any(|selector| {
         selector.contains(packet.source, packet.protocol)
-            && (selector.ports == PortRange::ANY || selector.ports.admit_source(upper(), packet))
+            && (selector.ports == PortRange::ANY || selector.ports.admit_source::<A>(upper()))
     });
     source
         && destinations.iter().any(|selector| {
             selector.contains(packet.destination, packet.protocol)
                 && (selector.ports == PortRange::ANY
-                    || selector.ports.admit_destination(upper(), packet))
+                    || selector.ports.admit_destination::<A>(upper()))
         })
 }
