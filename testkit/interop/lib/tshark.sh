@@ -10,7 +10,8 @@ capture_start() { # what the client's interface sees, without what passes inside
     'udp port 500 or udp port 4500 or esp or ip[6:2] & 0x3fff != 0 or ip6 proto 44'
   wait_for 5 has "$STATE/capture.log" 'listening on' || { say '  tcpdump does not listen'; return 1; }
 }
-capture_stop() { sleep 0.2; pid_stop capture; }
+# The kernel hands packets to tcpdump a second late, and it does not wait for the last of them.
+capture_stop() { sleep 2; pid_stop capture; }
 
 # On what was captured. Wireshark 4.0 cannot load a line about ChaCha20-Poly1305.
 tshark_capture() { # KEY-TABLES ARGUMENT...
