@@ -37,7 +37,7 @@ mod gcm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// The ring provider, with AES-GCM of our own for short packets.
+/// The ring provider, with code of our own for short packets and for batches.
 ///
 /// ```
 /// use adit_platform::aead::AeadAlgorithm;

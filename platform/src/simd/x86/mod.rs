@@ -38,7 +38,7 @@ const STRIDE: usize = 8;
 /// associated data.
 const POWERS: usize = wide::STRIDE + 2;
 
-/// An expanded key for `ROUNDS` rounds: 10 for AES-128, 14 for AES-256.
+/// An expanded key for `ROUNDS` rounds: 10 for AES-128, 12 for AES-192, 14 for AES-256.
 ///
 /// Two forms of the code work on it: [`seal`](Self::seal) and [`open`](Self::open) on one block per
 /// register, and those of [`wide`] on two.
