@@ -20,7 +20,7 @@ adit_crls() { printf 'crl = ["%s"]\nrevocation = "require"\n' "$PKI/crl/root.crl
 adit_client_toml() {
   cat <<C
 [gateway]
-address = "$IP_GW"
+address = "$(gateway_address)"
 id = "gw.lab.test"
 $(if [ "$AUTH" = psk ]; then echo "psk = \"$PSK\""; else echo "ca = [\"$PKI/ca/root.crt\"]"; adit_crls; fi)
 
@@ -33,7 +33,7 @@ $(case $AUTH in
 
 [tunnel]
 device = "adit1"
-subnets = ["10.88.0.0/24"]
+subnets = [$(by_family $INNER '"10.88.0.0/24"' '"fd88::/64"')]
 
 [ike]
 proposals = ["$OUR_IKE"]
@@ -48,7 +48,7 @@ C
 adit_gateway_toml() {
   cat <<C
 [listen]
-addresses = ["$IP_GW"]
+addresses = [$(by_family $(outer_families) "\"$IP_GW\"" "\"$IP6_GW\"")]
 
 [gateway]
 id = "gw.lab.test"
@@ -67,9 +67,9 @@ $(case $AUTH in
   esac)
 
 [pool]
-addresses = ["$POOL"]
+addresses = ["$POOL", "$POOL6"]
 dns = ["$IP_DNS"]
-subnets = ["10.88.0.0/24"]
+subnets = ["10.88.0.0/24", "fd88::/64"]
 
 [tunnel]
 device = "adit0"

@@ -12,6 +12,7 @@ IP_GW=10.77.0.1 IP_CL=10.77.0.2
 IP_PROTECTED=10.88.0.1        # behind the gateway
 POOL=10.99.0.0/24             # virtual addresses for clients
 IP_DNS=10.88.0.53
+IP6_GW=fd77::1 IP6_CL=fd77::2 IP6_PROTECTED=fd88::1 POOL6=fd99::/112
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "interop: $*"; exit 2; }
@@ -89,6 +90,12 @@ net_up() { # [nat]
   in_gw ip addr add $IP_GW/24 dev gw0; in_gw ip link set gw0 up
   in_gw ip addr add $IP_PROTECTED/32 dev lo
   in_gw sysctl -qw net.ipv4.ip_forward=1
+  if [ "${1:-}" != nat ]; then
+    in_gw ip addr add $IP6_GW/64 dev gw0 nodad; in_cl ip addr add $IP6_CL/64 dev cl0 nodad
+    in_gw ip addr add $IP6_PROTECTED/128 dev lo
+    in_cl ip route add default via $IP6_GW
+  fi
   # What is meant for the tunnel never passes beside it, so that a ping proves something.
-  in_gw nft "table ip leak { chain in { type filter hook prerouting priority -300; iifname \"gw0\" ip daddr 10.88.0.0/16 drop; iifname \"gw0\" ip saddr $POOL drop; }; }"
+  in_gw nft "table inet leak { chain in { type filter hook prerouting priority -300; iifname \"gw0\" ip daddr 10.88.0.0/16 drop; iifname \"gw0\" ip saddr $POOL drop
+    iifname \"gw0\" ip6 daddr fd88::/64 drop; iifname \"gw0\" ip6 saddr $POOL6 drop; }; }"
 }

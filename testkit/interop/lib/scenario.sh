@@ -10,6 +10,7 @@ scenario_load() { # NAME: sets the variables of scenarios/NAME.sh over these
   GW_CERT=gw-p256 CL_CERT=p256
   RADIUS=''                # anything: our gateway asks FreeRADIUS
   NET=''                   # nat: an address translator stands between
+  OUTER=4 INNER=4          # 4 | 6, and 46 for both inside: the IP version between the ends, and inside of the tunnel
   IKE=aes128gcm16-prfsha256-x25519 ESP=aes128gcm16-x25519
   OUR_IKE='' OUR_ESP=''    # the same as IKE and ESP, unless set
   OUR_OPTIONS=''           # lines for [ike] in our configuration
@@ -96,17 +97,30 @@ our_start() {
 REFERENCE_CHARON=''
 our_gateway_ready() { in_gw ss -Hlun "sport = :4500" | grep -q . && in_gw ip link show adit0 >/dev/null 2>&1; }
 
-# The virtual address, as the client's own interfaces show it.
-client_address() { in_cl ip -4 -o addr show 2>/dev/null | grep -oE '10\.99\.0\.[0-9]+' | head -1; }
+# What is for the families in FAMILIES (4, 6 or 46), in a list of configuration files.
+by_family() { # FAMILIES FOR-4 FOR-6
+  case $1 in 4) echo "$2" ;; 6) echo "$3" ;; *) echo "$2, $3" ;; esac
+}
+outer_families() { [ -n "$NET" ] || [ "$PEER" = guest ] && echo 4 || echo 46; }
+gateway_address() { by_family $OUTER $IP_GW $IP6_GW; }
+# The host behind the gateway, and the virtual address as the client's own interfaces show it. With both families
+# inside, those that INNER has at the time: see `each_family`.
+protected_address() { by_family ${INNER: -1} $IP_PROTECTED $IP6_PROTECTED; }
+client_address() {
+  case $INNER in
+    *6) in_cl ip -6 -o addr show 2>/dev/null | grep -oE 'fd99::[0-9a-f:]+' ;;
+    *) in_cl ip -4 -o addr show 2>/dev/null | grep -oE '10\.99\.0\.[0-9]+' ;;
+  esac | head -1
+}
 
 ping_both_ways() {
   local address; address=$(client_address)
-  in_cl ping -c 3 -i 0.2 -W 2 -q -I "$address" $IP_PROTECTED >"$STATE/ping.log" 2>&1 ||
+  in_cl ping -c 3 -i 0.2 -W 2 -q -I "$address" $(protected_address) >"$STATE/ping.log" 2>&1 ||
     { say '  no ping from client to gateway'; return 1; }
   if [ "$PEER" = guest ]; then
     wait_for 10 has "$GUEST/console" GUEST-PING-OK || { say '  no ping from gateway to client'; return 1; }
   else
-    in_gw ping -c 3 -i 0.2 -W 2 -q -I $IP_PROTECTED "$address" >>"$STATE/ping.log" 2>&1 ||
+    in_gw ping -c 3 -i 0.2 -W 2 -q -I $(protected_address) "$address" >>"$STATE/ping.log" 2>&1 ||
       { say '  no ping from gateway to client'; return 1; }
   fi
 }
@@ -115,7 +129,7 @@ ping_both_ways() {
 ping_sizes() {
   local address size; address=$(client_address)
   for size in 0 1 15 16 17 255 1000 1371 1372 1373 4000 8900; do
-    in_cl ping -c 2 -i 0.1 -W 2 -q -s $size -I "$address" $IP_PROTECTED >>"$STATE/ping.log" 2>&1 ||
+    in_cl ping -c 2 -i 0.1 -W 2 -q -s $size -I "$address" $(protected_address) >>"$STATE/ping.log" 2>&1 ||
       { say "  no answer to a ping of $size bytes"; return 1; }
   done
 }
@@ -123,7 +137,7 @@ ping_sizes() {
 # Four megabytes over TCP and 200 datagrams over UDP through the tunnel, both ways at once.
 iperf_both_ways() {
   local address what; address=$(client_address)
-  pid_start iperf "$STATE/iperf_server.log" ip netns exec "$NS_GW" iperf3 --forceflush -s -B $IP_PROTECTED
+  pid_start iperf "$STATE/iperf_server.log" ip netns exec "$NS_GW" iperf3 --forceflush -s -B $(protected_address)
   wait_for 5 has "$STATE/iperf_server.log" 'Server listening' || { say '  no iperf3 server'; return 1; }
   for what in '-n 4M' '-u -b 20M -l 1000 -n 200K'; do
     iperf_once "$address" $what || { sleep 1; iperf_once "$address" $what; } || { say "  iperf3 $what: $(tail -1 "$STATE/iperf.log")"; return 1; }
@@ -132,15 +146,15 @@ iperf_both_ways() {
 }
 iperf_once() { # ADDRESS ARGUMENT...
   local address=$1; shift
-  in_cl timeout 20 iperf3 --bidir -c $IP_PROTECTED -B "$address" "$@" >"$STATE/iperf.log" 2>&1
+  in_cl timeout 20 iperf3 --bidir -c $(protected_address) -B "$address" "$@" >"$STATE/iperf.log" 2>&1
 }
 
 # Pings fifty times a second both ways, for longer than COMMAND runs. No packet may be lost: the count is
 # fixed, since an interrupted ping counts the echo under way as lost.
 ping_while() { # COMMAND...
   local address count=500 lost=0 a b; address=$(client_address)
-  ip netns exec "$NS_CL" ping -c $count -i 0.02 -W 2 -q -I "$address" $IP_PROTECTED >"$STATE/flow.cl" 2>&1 & a=$!
-  ip netns exec "$NS_GW" ping -c $count -i 0.02 -W 2 -q -I $IP_PROTECTED "$address" >"$STATE/flow.gw" 2>&1 & b=$!
+  ip netns exec "$NS_CL" ping -c $count -i 0.02 -W 2 -q -I "$address" $(protected_address) >"$STATE/flow.cl" 2>&1 & a=$!
+  ip netns exec "$NS_GW" ping -c $count -i 0.02 -W 2 -q -I $(protected_address) "$address" >"$STATE/flow.gw" 2>&1 & b=$!
   "$@"; local status=$?
   kill -0 $a $b 2>/dev/null || { say '  the pings ended before the rekeys'; status=1; }
   wait $a $b

@@ -98,9 +98,9 @@ swan_gateway() { # what the scenario's AUTH asks for
 connections {
   rw {
     version = 2
-    local_addrs = $IP_GW
+    local_addrs = $(by_family $(outer_families) $IP_GW $IP6_GW)
     proposals = $IKE
-    pools = v4
+    pools = v4, v6
     $SWAN_CONNECTION
     local {
       auth = $([ "$AUTH" = psk ] && echo psk || echo pubkey)
@@ -112,7 +112,7 @@ connections {
     }
     children {
       net {
-        local_ts = 10.88.0.0/24
+        local_ts = 10.88.0.0/24, fd88::/64
         esp_proposals = $ESP
         $SWAN_CHILD
       }
@@ -124,12 +124,15 @@ pools {
     addrs = $POOL
     dns = $IP_DNS
   }
+  v6 {
+    addrs = $POOL6
+  }
 }
 $(swan_secrets)
 C
 }
 
-swan_client() { # PREFIX of the certificate is the scenario's CL_CERT
+swan_client() { # [again]: what the scenario's AUTH asks for; `again` while charon runs, which then has to load it
   local certificate='' local
   case $AUTH in
     psk) local='auth = psk
@@ -141,14 +144,14 @@ swan_client() { # PREFIX of the certificate is the scenario's CL_CERT
       id = alice@lab.test
       eap_id = alice' ;;
   esac
-  swan_conf cl "$certificate" "$SWAN_CHARON" ''
+  [ -z "${1:-}" ] && swan_conf cl "$certificate" "$SWAN_CHARON" ''
   cat >"$STATE/cl/swanctl/swanctl.conf" <<C
 connections {
   home {
     version = 2
-    remote_addrs = $IP_GW
+    remote_addrs = $(gateway_address)
     proposals = $IKE
-    vips = 0.0.0.0
+    vips = $(by_family $INNER 0.0.0.0 ::)
     $SWAN_CONNECTION
     local {
       $local
@@ -159,7 +162,7 @@ connections {
     }
     children {
       net {
-        remote_ts = 10.88.0.0/24
+        remote_ts = $(by_family $INNER 10.88.0.0/24 fd88::/64)
         esp_proposals = $ESP
         $SWAN_CHILD
       }

@@ -22,10 +22,15 @@ each_suite() {
   while read -r OUR_IKE OUR_ESP <&3; do
     scenario_connect && ping_both_ways && ping_sizes && swan_log "$SWAN_SIDE" "selected proposal: ESP:$(suite_in_log "${OUR_ESP%-ecp384}")/" &&
       scenario_delete || { say "  with $OUR_IKE and $OUR_ESP"; return 1; }
-    [ -n "$REFERENCE" ] || for table in esp_sa ikev2_decryption_table; do
-      [ ! -s "$STATE/ours/keys/$table" ] || cat "$STATE/ours/keys/$table" >>"$STATE/keys/$table"
-    done
+    keep_keys
   done 3< <(paste -d' ' <(ike_suites) <(esp_suites))
   capture_stop
   [ -n "$REFERENCE" ] || tshark_reads_all "$STATE/keys"
+}
+# Our end writes its key tables anew each time that it comes.
+keep_keys() {
+  local table
+  [ -n "$REFERENCE" ] || for table in esp_sa ikev2_decryption_table; do
+    [ ! -s "$STATE/ours/keys/$table" ] || cat "$STATE/ours/keys/$table" >>"$STATE/keys/$table"
+  done
 }
