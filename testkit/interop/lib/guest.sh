@@ -54,7 +54,8 @@ guest_up() { # gateway, whose configuration lies in $STATE/gw | kernel: replaces
   net_down
   ip netns add "$NS_CL"; in_cl ip link set lo up
   in_cl ip tuntap add dev cl0 mode tap; in_cl ip addr add $IP_CL/24 dev cl0; in_cl ip link set cl0 up
-  in_cl ip route add default via $IP_GW
+  in_cl ip addr add $IP6_CL/64 dev cl0 nodad
+  in_cl ip route add default via $IP_GW; in_cl ip route add default via $IP6_GW
   mkdir -p "$GUEST"; guest_kernel; guest_root
   rm -rf "$GUEST/root/lab/gw" "$GUEST/commands"; echo "$role" >"$GUEST/root/lab/role"
   if [ "$role" = gateway ]; then

@@ -43,7 +43,6 @@ manual_ways() { # 0 | 1 | all: two that differ in everything, or all
 manual_up() {
   rm -rf "$STATE/keys"; mkdir -p "$STATE/keys"
   guest_up kernel
-  in_cl ip addr add fd77::2/64 dev cl0 nodad
   in_cl ip addr add 10.99.0.1/32 dev lo; in_cl ip addr add fd99::1/128 dev lo
   # For transport mode the ends have addresses that no tunnel uses, so that the policies of both can stand.
   in_cl ip addr add 10.77.1.2/24 dev cl0; in_cl ip addr add fd77:1::2/64 dev cl0 nodad

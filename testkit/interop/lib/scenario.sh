@@ -101,7 +101,7 @@ our_gateway_ready() { in_gw ss -Hlun "sport = :4500" | grep -q . && in_gw ip lin
 by_family() { # FAMILIES FOR-4 FOR-6
   case $1 in 4) echo "$2" ;; 6) echo "$3" ;; *) echo "$2, $3" ;; esac
 }
-outer_families() { [ -n "$NET" ] || [ "$PEER" = guest ] && echo 4 || echo 46; }
+outer_families() { [ -n "$NET" ] && echo 4 || echo 46; }
 gateway_address() { by_family $OUTER $IP_GW $IP6_GW; }
 # The host behind the gateway, and the virtual address as the client's own interfaces show it. With both families
 # inside, those that INNER has at the time: see `each_family`.
@@ -118,7 +118,7 @@ ping_both_ways() {
   in_cl ping -c 3 -i 0.2 -W 2 -q -I "$address" $(protected_address) >"$STATE/ping.log" 2>&1 ||
     { say '  no ping from client to gateway'; return 1; }
   if [ "$PEER" = guest ]; then
-    wait_for 10 has "$GUEST/console" GUEST-PING-OK || { say '  no ping from gateway to client'; return 1; }
+    wait_for 10 has "$GUEST/console" "GUEST-PING${INNER: -1}-OK" || { say '  no ping from gateway to client'; return 1; }
   else
     in_gw ping -c 3 -i 0.2 -W 2 -q -I $(protected_address) "$address" >>"$STATE/ping.log" 2>&1 ||
       { say '  no ping from gateway to client'; return 1; }
