@@ -49,7 +49,7 @@ pub enum SetupError {
     /// Traffic flow confidentiality padding needs tunnel mode: only there does the inner packet say
     /// where it ends. RFC 4303 section 2.7.
     PaddingNeedsTunnel,
-    /// AGGFRAG payloads need tunnel mode: RFC 9347 section 2.1.
+    /// AGGFRAG payloads need tunnel mode: RFC 9347 section 5.1.
     AggfragNeedsTunnel,
     /// Checksums are repaired in transport mode; in tunnel mode the inner packet comes as it was sent.
     RepairNeedsTransport,

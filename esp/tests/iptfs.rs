@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use adit_esp::iptfs::{
-    Congestion, Payload, PayloadError, Receiver, Sender, SenderConfig, SenderError,
+    Congestion, Pace, Payload, PayloadError, Receiver, Sender, SenderConfig, SenderError,
 };
 use adit_esp::selector::{Selectors, TrafficSelector};
 use adit_esp::{Mode, NextHeader, OpenError, SetupError};
@@ -29,7 +29,7 @@ fn sender(payload_len: usize) -> Sender {
 
 /// The next payload, at its time.
 fn poll(sender: &mut Sender) -> Vec<u8> {
-    let due = sender.poll_timeout();
+    let due = sender.poll_timeout().unwrap();
     let Err(SenderError::Buffer { needed, .. }) = sender.poll_payload(due, &mut []) else {
         panic!("it is due, and needs more than nothing");
     };
@@ -42,7 +42,7 @@ fn poll(sender: &mut Sender) -> Vec<u8> {
 fn payloads(sender: &mut Sender, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for packet in packets {
-        while let Err(error) = sender.push(packet) {
+        while let Err(error) = sender.push(at(0), packet) {
             assert!(matches!(error, SenderError::Full { .. }), "{error}");
             all.push(poll(sender));
         }
@@ -76,21 +76,88 @@ fn numbered(payloads: &[Vec<u8>]) -> impl Iterator<Item = (u64, &[u8])> {
 fn payloads_are_those_of_the_rfc() {
     let mut sender = sender(104);
     let (first, second) = (ipv4(60), ipv6(100));
-    sender.push(&first).unwrap();
-    sender.push(&second).unwrap();
+    sender.push(at(0), &first).unwrap();
+    sender.push(at(0), &second).unwrap();
     let payload = poll(&mut sender);
     assert_eq!(payload, [&[0, 0, 0, 0], &first[..], &second[..40]].concat());
     let payload = poll(&mut sender);
     assert_eq!(payload, [&[0, 0, 0, 60], &second[40..], &[0; 40]].concat());
     assert_eq!(poll(&mut sender), [0; 104], "nothing but padding");
     // A packet that goes on beyond the next payload.
-    sender.push(&ipv4(300)).unwrap();
+    sender.push(at(0), &ipv4(300)).unwrap();
     assert_eq!(poll(&mut sender)[..4], [0, 0, 0, 0]);
     assert_eq!(poll(&mut sender)[..4], [0, 0, 0, 200]);
     assert_eq!(poll(&mut sender)[..4], [0, 0, 0, 100]);
     assert_eq!(sender.queued(), 0);
     let stats = sender.stats();
     assert_eq!((stats.payloads, stats.padding, stats.packets), (6, 1, 3));
+}
+
+//= RFC 9347 appendix A: the example, octet for octet of the headers.
+#[test]
+fn the_example_of_the_rfc() {
+    let packets = [ipv4(750), ipv4(750), ipv4(60), ipv4(240), ipv4(3000)];
+    let payloads = payloads(&mut sender(1404), &packets);
+    let offsets: Vec<_> =
+        payloads.iter().map(|payload| Payload::parse(payload).unwrap().block_offset).collect();
+    assert_eq!(offsets, [0, 100, 2000, 600]);
+    assert!(payloads.iter().all(|payload| payload.len() == 1404 && payload[..2] == [0, 0]));
+    assert_eq!(payloads[3][4 + 600..], [0; 800]);
+    assert_eq!(receive(&mut Receiver::new(), numbered(&payloads)), packets);
+    // What remains when any one is lost: "allows for recovering the next inner packet".
+    for (lost, remaining) in [(0, 2..5), (1, 0..1), (2, 0..4), (3, 0..4)] {
+        let rest = numbered(&payloads).filter(|(sequence, _)| *sequence != lost + 1);
+        let mut receiver = Receiver::new();
+        let mut received = receive(&mut receiver, rest);
+        receiver.handle_timeout(at(5000), &mut |packet| received.push(packet.to_vec()));
+        assert_eq!(received, packets[remaining]);
+    }
+}
+
+//= RFC 9347 section 2.1: other uses of AGGFRAG mode are not restricted; here, on demand.
+#[test]
+fn on_demand_nothing_is_sent_without_cause() {
+    let config = SenderConfig::on_demand(104, TICK * 5);
+    assert_eq!(config.pace, Pace::OnDemand { patience: TICK * 5 });
+    let mut sender = Sender::new(config, at(0)).unwrap();
+    let mut out = [0xee; 104];
+    assert_eq!(sender.poll_timeout(), None);
+    assert_eq!(sender.poll_payload(at(100), &mut out), Ok(None));
+    // The first one waits for company, and no longer than it may.
+    let packets = [ipv4(30), ipv4(40), ipv4(50)];
+    sender.push(at(100), &packets[0]).unwrap();
+    sender.push(at(103), &packets[1]).unwrap();
+    assert_eq!(sender.poll_timeout(), Some(at(105)));
+    assert_eq!(sender.poll_payload(at(104), &mut out), Ok(None));
+    let short = SenderError::Buffer { needed: 74, available: 73 };
+    assert_eq!(sender.poll_payload(at(105), &mut out[..73]), Err(short));
+    assert_eq!(sender.poll_payload(at(105), &mut out), Ok(Some(74)), "no padding");
+    assert_eq!(out[..74], [&[0; 4], &packets[0][..], &packets[1]].concat());
+    assert_eq!(sender.poll_timeout(), None);
+    // What fills a payload waits for nothing, and what is left of a packet follows.
+    sender.push(at(110), &packets[2]).unwrap();
+    sender.push(at(111), &ipv4(60)).unwrap();
+    assert_eq!(sender.poll_timeout(), Some(at(111)));
+    assert_eq!(sender.poll_payload(at(111), &mut out), Ok(Some(104)));
+    assert_eq!(sender.poll_timeout(), Some(at(111)));
+    assert_eq!(sender.poll_payload(at(111), &mut out), Ok(Some(14)));
+    assert_eq!(out[..4], [0, 0, 0, 10]);
+    assert_eq!(sender.poll_timeout(), None);
+    // A fragment whose beginning went into another SA is dropped, and nothing remains to be sent.
+    sender.push(at(120), &ipv4(101)).unwrap();
+    assert_eq!(sender.poll_payload(at(120), &mut out), Ok(Some(104)));
+    sender.switch_sa();
+    assert_eq!((sender.poll_timeout(), sender.queued()), (None, 0));
+    // Whole packets only, if the peer wants no fragments; the next one waits anew.
+    let mut config = SenderConfig::on_demand(104, TICK);
+    config.fragment = false;
+    let mut sender = Sender::new(config, at(0)).unwrap();
+    sender.push(at(0), &ipv4(60)).unwrap();
+    sender.push(at(0), &ipv4(60)).unwrap();
+    assert_eq!(sender.poll_payload(at(0), &mut out), Ok(Some(64)));
+    assert_eq!(sender.poll_timeout(), Some(at(1)));
+    assert_eq!(sender.poll_payload(at(1), &mut out), Ok(Some(64)));
+    assert_eq!(sender.poll_timeout(), None);
 }
 
 #[test]
@@ -118,17 +185,17 @@ fn every_packet_size_in_payloads_of_many_sizes() {
 fn payloads_come_at_their_rate_and_never_in_a_burst() {
     let mut sender = sender(100);
     let mut out = [0; 100];
-    assert_eq!(sender.poll_timeout(), at(0));
+    assert_eq!(sender.poll_timeout(), Some(at(0)));
     assert_eq!(sender.poll_payload(at(0), &mut out), Ok(Some(100)));
     assert_eq!(sender.poll_payload(at(0), &mut out), Ok(None));
-    assert_eq!(sender.poll_timeout(), at(1));
+    assert_eq!(sender.poll_timeout(), Some(at(1)));
     // Half a tick late: the next one comes in its time all the same.
     assert_eq!(sender.poll_payload(at(1) + TICK / 2, &mut out), Ok(Some(100)));
-    assert_eq!(sender.poll_timeout(), at(2));
+    assert_eq!(sender.poll_timeout(), Some(at(2)));
     // Many late: they are gone.
     assert_eq!(sender.poll_payload(at(10), &mut out), Ok(Some(100)));
     assert_eq!(sender.poll_payload(at(10), &mut out), Ok(None));
-    assert_eq!((sender.poll_timeout(), sender.stats().missed), (at(11), 8));
+    assert_eq!((sender.poll_timeout(), sender.stats().missed), (Some(at(11)), 8));
     let short = SenderError::Buffer { needed: 100, available: 99 };
     assert_eq!(sender.poll_payload(at(11), &mut out[..99]), Err(short));
     assert_eq!(sender.poll_payload(at(11), &mut out), Ok(Some(100)), "nothing was lost");
@@ -139,18 +206,21 @@ fn the_queue_is_bounded_and_packets_are_checked() {
     let mut config = SenderConfig::new(100, TICK);
     config.queue = 150;
     let mut sender = Sender::new(config, at(0)).unwrap();
-    sender.push(&ipv4(100)).unwrap();
-    assert_eq!(sender.push(&ipv4(51)), Err(SenderError::Full { len: 51, free: 50 }));
-    sender.push(&ipv4(50)).unwrap();
-    assert_eq!(sender.push(&ipv4(151)), Err(SenderError::TooLong { len: 151, maximum: 150 }));
-    assert!(matches!(sender.push(&[0x45; 19]), Err(SenderError::NotIp(_))));
+    sender.push(at(0), &ipv4(100)).unwrap();
+    assert_eq!(sender.push(at(0), &ipv4(51)), Err(SenderError::Full { len: 51, free: 50 }));
+    sender.push(at(0), &ipv4(50)).unwrap();
+    assert_eq!(
+        sender.push(at(0), &ipv4(151)),
+        Err(SenderError::TooLong { len: 151, maximum: 150 })
+    );
+    assert!(matches!(sender.push(at(0), &[0x45; 19]), Err(SenderError::NotIp(_))));
     assert_eq!((sender.stats().full, sender.queued()), (1, 150));
     // What lies behind the packet is not part of it.
     poll(&mut sender);
     poll(&mut sender);
     let mut longer = ipv4(30);
     longer.extend([9; 20]);
-    sender.push(&longer).unwrap();
+    sender.push(at(0), &longer).unwrap();
     assert_eq!(sender.queued(), 30);
 
     for (len, interval) in [(4, TICK), (65_536, TICK), (100, Duration::ZERO)] {
@@ -159,7 +229,7 @@ fn the_queue_is_bounded_and_packets_are_checked() {
     let mut jumbo = ipv6(65_575 - 40);
     jumbo.resize(65_575, 0);
     jumbo[4..6].fill(0xff);
-    let refused = self::sender(1400).push(&jumbo);
+    let refused = self::sender(1400).push(at(0), &jumbo);
     assert_eq!(refused, Err(SenderError::TooLong { len: 65_575, maximum: 65_535 }));
 }
 
@@ -169,9 +239,12 @@ fn without_fragments_packets_stay_whole() {
     let mut config = SenderConfig::new(104, TICK);
     config.fragment = false;
     let mut sender = Sender::new(config, at(0)).unwrap();
-    assert_eq!(sender.push(&ipv4(101)), Err(SenderError::TooLong { len: 101, maximum: 100 }));
+    assert_eq!(
+        sender.push(at(0), &ipv4(101)),
+        Err(SenderError::TooLong { len: 101, maximum: 100 })
+    );
     for len in [60, 40, 60, 41, 100] {
-        sender.push(&ipv4(len)).unwrap();
+        sender.push(at(0), &ipv4(len)).unwrap();
     }
     let payloads: Vec<_> = (0..4).map(|_| poll(&mut sender)).collect();
     assert!(payloads.iter().all(|payload| payload[..4] == [0; 4]));
@@ -273,7 +346,7 @@ fn a_payload_is_not_waited_for_for_ever() {
     assert_eq!(received, untouched(&packets, &[0..100, 200..300]));
 }
 
-//= RFC 9347 sections 2.2.3 and 2.2.5
+//= RFC 9347 sections 2.2.3 and 2.2.4
 #[test]
 fn padding_and_empty_payloads_may_stand_within_a_packet() {
     let packet = ipv4(250);
@@ -289,7 +362,7 @@ fn an_sa_that_is_replaced_takes_its_fragment_along() {
     let mut sender = sender(104);
     let packets = [ipv4(150), ipv4(60), ipv4(80)];
     for packet in &packets {
-        sender.push(packet).unwrap();
+        sender.push(at(0), packet).unwrap();
     }
     let first = poll(&mut sender);
     sender.switch_sa();
@@ -338,7 +411,7 @@ fn lies_about_lengths_cost_a_packet_and_no_more() {
 
 //= RFC 9347 section 6.1.2
 #[test]
-fn congestion_control_is_told_apart_and_refused() {
+fn both_forms_are_read() {
     let mut payload = vec![1, 0b11, 0, 7];
     payload.extend(0x1234_5678_u32.to_be_bytes());
     let delays = 0x2a_aaaa_u64 << 42 | 0x0f_0f0f << 21 | 0x10_0001;
@@ -359,13 +432,19 @@ fn congestion_control_is_told_apart_and_refused() {
     let expected = Payload { block_offset: 7, congestion: Some(congestion), blocks: &[9; 7] };
     assert_eq!(Payload::parse(&payload), Ok(expected));
 
+    // A sender may use either form at any time: section 2.4.2.
+    let inner = ipv4(60);
     let mut receiver = Receiver::new();
-    let mut handle = |payload: &[u8]| receiver.handle_payload(at(0), 1, payload, &mut |_| panic!());
-    assert_eq!(handle(&payload), Err(PayloadError::CongestionControlled));
+    let first = [&[0, 0, 0, 0], &inner[..25]].concat();
+    let second = [&[1, 0, 0, 35], &payload[4..24], &inner[25..], &inner].concat();
+    let received = receive(&mut receiver, [(1, &first[..]), (2, &second)]);
+    assert_eq!(received, [inner.clone(), inner]);
+
+    let mut handle = |payload: &[u8]| receiver.handle_payload(at(0), 3, payload, &mut |_| panic!());
     assert_eq!(handle(&payload[..23]), Err(PayloadError::Truncated { len: 23 }));
     assert_eq!(handle(&[0, 0, 0]), Err(PayloadError::Truncated { len: 3 }));
     assert_eq!(handle(&[2, 0, 0, 0]), Err(PayloadError::SubType(2)));
-    assert_eq!(receiver.stats().refused, 4);
+    assert_eq!(receiver.stats().refused, 3);
 }
 
 //= RFC 4301 section 5.2
@@ -398,7 +477,7 @@ fn esp_packets_are_all_of_one_size() {
         let mut first_len = None;
         for tick in 0..40 {
             if let Some(packet) = pushed.next() {
-                sender.push(packet).unwrap();
+                sender.push(at(0), packet).unwrap();
             }
             let head = out.headroom();
             let mut buf = vec![0; head + payload_len + out.tailroom(payload_len)];

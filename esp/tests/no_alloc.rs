@@ -110,11 +110,11 @@ fn no_framing_fragmenting_or_reassembling_allocates() {
         udp.copy_from_slice(&packet);
         ChecksumRepair::Recompute.apply(&mut udp).unwrap();
 
-        sender.push(&packet).unwrap();
+        sender.push(now, &packet).unwrap();
         let mut delivered = 0;
         let mut early = [0; 1000];
-        sender.poll_payload(sender.poll_timeout(), &mut early).unwrap().unwrap();
-        sender.poll_payload(sender.poll_timeout(), &mut payload).unwrap().unwrap();
+        sender.poll_payload(sender.poll_timeout().unwrap(), &mut early).unwrap().unwrap();
+        sender.poll_payload(sender.poll_timeout().unwrap(), &mut payload).unwrap().unwrap();
         // The second one first.
         for (number, payload) in [(sequence + 1, &payload), (sequence, &early)] {
             let deliver = &mut |_: &[u8]| delivered += 1;

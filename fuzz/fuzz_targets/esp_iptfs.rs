@@ -14,6 +14,8 @@ struct Input {
     payload_len: u16,
     window: u8,
     fragment: bool,
+    /// Sends on demand, with this much patience; at a constant rate without.
+    patience: Option<u8>,
     operations: Vec<Operation>,
 }
 
@@ -33,7 +35,10 @@ enum Operation {
 
 fuzz_target!(|input: Input| {
     let payload_len = 5 + usize::from(input.payload_len) % 3000;
-    let mut config = SenderConfig::new(payload_len, Duration::from_millis(1));
+    let mut config = match input.patience {
+        None => SenderConfig::new(payload_len, Duration::from_millis(1)),
+        Some(millis) => SenderConfig::on_demand(payload_len, Duration::from_millis(millis.into())),
+    };
     config.fragment = input.fragment;
     let mut now = Instant::from_origin(Duration::ZERO);
     let mut sender = Sender::new(config, now).expect("in range");
@@ -62,14 +67,23 @@ fuzz_target!(|input: Input| {
                 packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
                 packet[12..16].copy_from_slice(&number.to_be_bytes());
                 let before = sender.queued();
-                let taken = sender.push(&packet).is_ok();
+                let taken = sender.push(now, &packet).is_ok();
                 assert_eq!(sender.queued(), before + if taken { len } else { 0 });
             }
             Operation::Send => {
                 let mut payload = vec![0xee; payload_len];
-                let due = sender.poll_timeout();
+                let Some(due) = sender.poll_timeout() else {
+                    assert!(input.patience.is_some() && sender.queued() == 0);
+                    continue;
+                };
                 now = now.max(due);
-                assert_eq!(sender.poll_payload(now, &mut payload), Ok(Some(payload_len)));
+                let len = sender.poll_payload(now, &mut payload).expect("it fits").expect("it is due");
+                if input.patience.is_none() {
+                    assert_eq!(len, payload_len);
+                } else {
+                    assert!((5..=payload_len).contains(&len), "something is in it");
+                }
+                payload.truncate(len);
                 sequence += 1;
                 network.push_back((sequence, payload));
             }

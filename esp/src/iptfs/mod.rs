@@ -1,13 +1,15 @@
-//! IP traffic flow security: RFC 9347. An SA sends packets of one size at one rate, whatever goes on inside:
-//! inner packets are put together and cut up to fill them, and padding stands in where there are none.
+//! Aggregation and fragmentation of inner packets, and IP traffic flow security by it: RFC 9347. An SA sends
+//! packets of one size at one rate, whatever goes on inside: inner packets are put together and cut up to
+//! fill them, and padding stands in where there are none. Or it sends on demand, and saves overhead.
 //!
 //! A [`Sender`] is given inner packets and asked for a payload at each tick of its rate; what it gives is
 //! sealed with [`NextHeader::AGGFRAG`](crate::NextHeader::AGGFRAG). An SA made
 //! [`with_aggfrag`](crate::Inbound::with_aggfrag) opens such packets, and a [`Receiver`] takes the inner
 //! packets out of them. Both ends must have agreed on it (USE_AGGFRAG, RFC 9347 section 5.1).
 //!
-//! The rate is fixed: this is the form without congestion control. Payloads of the other form are told
-//! apart, and refused by the receiver, because their sender waits for reports that nobody would send.
+//! What is sent is the form without congestion control. The other one (RFC 9347 section 6.1.2) is read, and
+//! its inner packets are handed out, because a sender may use it always; the reports on loss that its sender
+//! may want back are for the host to send, and not to be promised otherwise (the C bit of USE_AGGFRAG).
 //!
 //! ```
 //! use adit_esp::iptfs::{Receiver, Sender, SenderConfig};
@@ -20,11 +22,11 @@
 //!
 //! let mut packet = [0; 150];
 //! packet[..20].copy_from_slice(&[0x45, 0, 0, 150, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-//! sender.push(&packet)?;
+//! sender.push(now, &packet)?;
 //! let mut payload = [0; 100];
 //! let mut received = Vec::new();
 //! for sequence in 1..=2 {
-//!     let now = sender.poll_timeout();
+//!     let now = sender.poll_timeout().expect("it has a rate");
 //!     let len = sender.poll_payload(now, &mut payload)?.expect("it is time");
 //!     receiver.handle_payload(now, sequence, &payload[..len], &mut |inner| received.push(inner.to_vec()))?;
 //! }
@@ -38,7 +40,7 @@ mod sender;
 use core::fmt;
 
 pub use receiver::{Receiver, ReceiverStats};
-pub use sender::{Sender, SenderConfig, SenderError, SenderStats};
+pub use sender::{Pace, Sender, SenderConfig, SenderError, SenderStats};
 
 /// Bytes in front of the data blocks: RFC 9347 section 6.1.1.
 pub const HEADER_LEN: usize = 4;
@@ -170,8 +172,6 @@ pub enum PayloadError {
     },
     /// A sub-type that RFC 9347 does not define.
     SubType(u8),
-    /// The peer controls congestion, and expects reports that [`Receiver`] does not give.
-    CongestionControlled,
 }
 
 impl fmt::Display for PayloadError {
@@ -179,9 +179,6 @@ impl fmt::Display for PayloadError {
         match self {
             Self::Truncated { len } => write!(f, "AGGFRAG payload of only {len} bytes"),
             Self::SubType(sub_type) => write!(f, "AGGFRAG sub-type {sub_type} at offset 0"),
-            Self::CongestionControlled => {
-                f.write_str("AGGFRAG payload with congestion control, which was not agreed on")
-            }
         }
     }
 }

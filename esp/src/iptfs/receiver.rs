@@ -10,7 +10,8 @@ use super::{MAX_BLOCK_LEN, Payload, PayloadError, block_len};
 use crate::ip::IpPacket;
 use crate::selector::Selectors;
 
-/// Takes inner packets out of the payloads of one SA and hands them out in order.
+/// Takes inner packets out of the payloads of one SA and hands them out in order: the second of the two ways
+/// in RFC 9347 section 2.5.
 ///
 /// A payload that comes before its time is kept until those before it have come, or are given up: because
 /// one has come that is too far ahead, or too much time has passed. A part of an inner packet whose other
@@ -67,8 +68,8 @@ pub struct ReceiverStats {
 }
 
 impl Receiver {
-    /// For a new SA: the number 1 comes first. Payloads may come three numbers early and are waited for a
-    /// second, as RFC 9347 section 2.2.3 suggests.
+    /// For a new SA: the number 1 comes first. Payloads may come three numbers early, as RFC 9347 section
+    /// 2.2.3 suggests, and are waited for a second.
     pub fn new() -> Self {
         Self {
             next: 1,
@@ -92,7 +93,8 @@ impl Receiver {
         self
     }
 
-    /// Waits this long for a payload while later ones are there.
+    /// Waits this long for a payload while later ones are there: the lost packet timer of RFC 9347 section
+    /// 2.2.3, which suggests a time in proportion to the peer's rate.
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -124,11 +126,7 @@ impl Receiver {
         payload: &[u8],
         deliver: &mut dyn FnMut(&[u8]),
     ) -> Result<(), PayloadError> {
-        let header = Payload::parse(payload).and_then(|header| match header.congestion {
-            None => Ok(header),
-            Some(_) => Err(PayloadError::CongestionControlled),
-        });
-        if let Err(error) = header {
+        if let Err(error) = Payload::parse(payload) {
             self.stats.refused += 1;
             return Err(error);
         }
@@ -252,8 +250,8 @@ impl Receiver {
         self.stats.payloads += 1;
         let Ok(Payload { block_offset, blocks, .. }) = Payload::parse(payload) else { return };
         let offset = usize::from(block_offset);
-        //= RFC 9347 sections 2.2.3 and 2.2.5: payloads of padding alone, and empty ones, may stand between
-        // the parts of an inner packet.
+        //= RFC 9347 sections 2.2.3 and 2.2.4: payloads of padding alone, and empty ones, may stand between
+        //= the parts of an inner packet.
         let is_padding = offset == 0 && blocks.first().is_some_and(|first| first >> 4 == 0);
         if blocks.is_empty() || is_padding {
             return;

@@ -1,4 +1,4 @@
-//! Filling payloads of one size at one rate: RFC 9347 sections 2.2 and 2.4.1.
+//! Filling payloads, at one rate or as there is something to send: RFC 9347 sections 2.2 and 2.4.1.
 
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -22,11 +22,11 @@ use crate::ip::{IpError, IpPacket};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SenderConfig {
-    /// Length of every payload in bytes, 5 to 65,535: [`Outbound::max_payload`](crate::Outbound::max_payload)
-    /// of what the path carries.
+    /// Length of a payload in bytes, 5 to 65,535: [`Outbound::max_payload`](crate::Outbound::max_payload)
+    /// of what the path carries. Every payload has it at a constant rate, and none has more on demand.
     pub payload_len: usize,
-    /// The time from one payload to the next.
-    pub interval: Duration,
+    /// When payloads are sent.
+    pub pace: Pace,
     /// Whether inner packets may be cut up to fill payloads. Unless the peer has asked for no fragments
     /// (RFC 9347 section 5.1), they are, and an inner packet may be longer than a payload.
     pub fragment: bool,
@@ -34,24 +34,62 @@ pub struct SenderConfig {
     pub queue: usize,
 }
 
+/// When a [`Sender`] sends.
+///
+/// ```
+/// use adit_esp::iptfs::{Pace, SenderConfig};
+/// use core::time::Duration;
+///
+/// let config = SenderConfig::on_demand(1400, Duration::from_millis(1));
+/// assert_eq!(config.pace, Pace::OnDemand { patience: Duration::from_millis(1) });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// One payload in every interval, filled with padding where there is nothing to send: IP-TFS. Nobody
+    /// outside sees what goes on inside. RFC 9347 section 2.4.1 allows it only where the whole path is under
+    /// the user's control, because it does not give way to others.
+    Constant {
+        /// The time from one payload to the next.
+        interval: Duration,
+    },
+    /// As soon as a payload can be filled, or a packet has waited so long, without padding. It saves
+    /// overhead and hides nothing; RFC 9347 section 2.1 leaves such uses open.
+    OnDemand {
+        /// How long a packet may wait for others to share its payload; zero for not at all.
+        patience: Duration,
+    },
+}
+
 impl SenderConfig {
-    /// Fragments, and a queue of 131,070 bytes.
+    /// One payload in every interval, fragments, and a queue of 131,070 bytes.
     pub const fn new(payload_len: usize, interval: Duration) -> Self {
-        Self { payload_len, interval, fragment: true, queue: 2 * MAX_PACKET_LEN }
+        Self {
+            payload_len,
+            pace: Pace::Constant { interval },
+            fragment: true,
+            queue: 2 * MAX_PACKET_LEN,
+        }
+    }
+
+    /// The same, with payloads that are sent when there is something to send: [`Pace::OnDemand`].
+    pub const fn on_demand(payload_len: usize, patience: Duration) -> Self {
+        Self { pace: Pace::OnDemand { patience }, ..Self::new(payload_len, patience) }
     }
 }
 
 /// The longest inner packet in bytes: what is left of it must be a block offset.
 const MAX_PACKET_LEN: usize = 65_535;
 
-/// Makes AGGFRAG payloads of one size at one rate.
+/// Makes AGGFRAG payloads, at one rate or on demand.
 ///
 /// Give it inner packets by [`Self::push`]; when [`Self::poll_timeout`] says, take a payload by
-/// [`Self::poll_payload`] and seal it. All payloads must go into one SA in the order in which they were
-/// taken; when that one is replaced, call [`Self::switch_sa`].
+/// [`Self::poll_payload`] and seal it. All payloads must go into one SA, in the order in which they were
+/// taken and with no other packet between them, so that their sequence numbers are consecutive (RFC 9347
+/// section 2.2.3); when that SA is replaced, call [`Self::switch_sa`].
 ///
-/// Nothing of an inner packet's DSCP and ECN goes into the outer header: that would be seen (RFC 9347
-/// section 2.2.6). Memory is taken once, for the queue.
+/// The outer header takes nothing from inner packets, of which there are several: DF is never mapped, DSCP
+/// should not be copied, and ECN is Not-ECT (RFC 9347 sections 2.2.5 and 3.1). Memory is taken once, for the
+/// queue.
 ///
 /// An example stands at [the module](super).
 pub struct Sender {
@@ -62,8 +100,8 @@ pub struct Sender {
     left: VecDeque<u16>,
     /// The beginning of the first one has been sent.
     is_cut: bool,
-    /// When the next payload is due.
-    due: Instant,
+    /// When the next payload is due; never, if only a packet can be the cause of one.
+    due: Option<Instant>,
     stats: SenderStats,
 }
 
@@ -84,7 +122,7 @@ pub struct SenderStats {
 }
 
 impl Sender {
-    /// A sender whose first payload is due at `start`.
+    /// A sender whose first payload is due at `start`, or on demand.
     ///
     /// # Errors
     /// If the payload's length is out of range, or the interval is nothing.
@@ -92,15 +130,17 @@ impl Sender {
         if !(HEADER_LEN + 1..=MAX_PACKET_LEN).contains(&config.payload_len) {
             return Err(SenderError::PayloadLength(config.payload_len));
         }
-        if config.interval.is_zero() {
-            return Err(SenderError::Interval);
-        }
+        let due = match config.pace {
+            Pace::Constant { interval } if interval.is_zero() => return Err(SenderError::Interval),
+            Pace::Constant { .. } => Some(start),
+            Pace::OnDemand { .. } => None,
+        };
         Ok(Self {
             config,
             bytes: VecDeque::with_capacity(config.queue),
             left: VecDeque::with_capacity(config.queue / 20 + 1),
             is_cut: false,
-            due: start,
+            due,
             stats: SenderStats::default(),
         })
     }
@@ -109,12 +149,12 @@ impl Sender {
     ///
     /// # Errors
     /// If it is no IP packet, is too long, or the queue is full: drop it, as a router does with a link that
-    /// is too slow.
-    pub fn push(&mut self, packet: &[u8]) -> Result<(), SenderError> {
+    /// is too slow. Without fragments, one that is too long is treated like one that is longer than a
+    /// tunnel's MTU (RFC 9347 section 2.2.6).
+    pub fn push(&mut self, now: Instant, packet: &[u8]) -> Result<(), SenderError> {
         let headers = IpPacket::parse(packet).map_err(SenderError::NotIp)?;
         let len = headers.total_len;
-        let space = self.config.payload_len - HEADER_LEN;
-        let maximum = if self.config.fragment { MAX_PACKET_LEN } else { space };
+        let maximum = if self.config.fragment { MAX_PACKET_LEN } else { self.space() };
         let maximum = maximum.min(self.config.queue);
         let left = u16::try_from(len)
             .ok()
@@ -127,18 +167,23 @@ impl Sender {
         self.bytes.extend(&packet[..len]);
         self.left.push_back(left);
         self.stats.packets += 1;
+        if let Pace::OnDemand { patience } = self.config.pace {
+            let due = if self.fills_a_payload() { now } else { now + patience };
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        }
         Ok(())
     }
 
-    /// When the next payload is due.
-    pub const fn poll_timeout(&self) -> Instant {
+    /// When the next payload is due; `None` if that depends on packets to come.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Writes the next payload to the front of `out`, if one is due, and says how long it is: always
-    /// [`SenderConfig::payload_len`].
+    /// Writes the next payload to the front of `out`, if one is due, and says how long it is: at a constant
+    /// rate always [`SenderConfig::payload_len`], on demand not more than that.
     ///
-    /// Payloads whose time has passed by more than an interval are not made up for: a burst would be seen.
+    /// At a constant rate, payloads whose time has passed by more than an interval are not made up for: a
+    /// burst would be seen.
     ///
     /// # Errors
     /// If `out` is too short. Nothing is lost then.
@@ -147,44 +192,70 @@ impl Sender {
         now: Instant,
         out: &mut [u8],
     ) -> Result<Option<usize>, SenderError> {
-        if now < self.due {
-            return Ok(None);
-        }
-        let (needed, available) = (self.config.payload_len, out.len());
+        let Some(due) = self.due.filter(|due| now >= *due) else { return Ok(None) };
+        let needed = match self.config.pace {
+            Pace::Constant { .. } => self.config.payload_len,
+            Pace::OnDemand { .. } => HEADER_LEN + self.next_blocks_len(),
+        };
+        let available = out.len();
         let out = out.get_mut(..needed).ok_or(SenderError::Buffer { needed, available })?;
-        self.due = self.due + self.config.interval;
-        if self.due <= now {
-            let behind = (now - self.due).as_nanos();
-            let missed = behind / self.config.interval.as_nanos() + 1;
-            self.stats.missed = self.stats.missed.saturating_add(missed as u64);
-            self.due = now + self.config.interval;
-        }
         self.fill(out);
+        self.due = match self.config.pace {
+            Pace::Constant { interval } => Some(self.next_tick(now, due, interval)),
+            Pace::OnDemand { .. } if self.left.is_empty() => None,
+            // What is left of a packet follows it at once.
+            Pace::OnDemand { .. } if self.is_cut || self.fills_a_payload() => Some(due),
+            Pace::OnDemand { patience } => Some(now + patience),
+        };
         Ok(Some(needed))
+    }
+
+    /// The tick after `due` that lies ahead of `now`.
+    fn next_tick(&mut self, now: Instant, due: Instant, interval: Duration) -> Instant {
+        let next = due + interval;
+        if next > now {
+            return next;
+        }
+        let missed = (now - next).as_nanos() / interval.as_nanos() + 1;
+        self.stats.missed = self.stats.missed.saturating_add(missed as u64);
+        now + interval
+    }
+
+    /// Bytes of data blocks in a full payload.
+    const fn space(&self) -> usize {
+        self.config.payload_len - HEADER_LEN
+    }
+
+    fn fills_a_payload(&self) -> bool {
+        self.bytes.len() >= self.space()
+    }
+
+    /// How many bytes of packets go into the next payload.
+    fn next_blocks_len(&self) -> usize {
+        let space = self.space();
+        if self.config.fragment {
+            return self.bytes.len().min(space);
+        }
+        let mut used = 0;
+        for left in &self.left {
+            if usize::from(*left) > space - used {
+                break;
+            }
+            used += usize::from(*left);
+        }
+        used
     }
 
     fn fill(&mut self, payload: &mut [u8]) {
         let (header, blocks) = payload.split_at_mut(HEADER_LEN);
+        //= RFC 9347 section 2.2.3: the BlockOffset MUST be consistent with the remaining size implied by
+        //= the native length encoding of the fragmented inner packet.
         let offset = if self.is_cut { self.left.front().copied().unwrap_or(0) } else { 0 };
         let [high, low] = offset.to_be_bytes();
         header.copy_from_slice(&[super::NON_CONGESTION_CONTROLLED, 0, high, low]);
 
-        let mut used = 0;
-        while let Some(left) = self.left.front_mut() {
-            let space = blocks.len() - used;
-            let fits = usize::from(*left) <= space;
-            if space == 0 || !fits && !self.config.fragment {
-                break;
-            }
-            used += usize::from(*left).min(space);
-            self.is_cut = !fits;
-            if !fits {
-                // `space` is less than what is left, and so than 65,536.
-                *left -= space as u16;
-                break;
-            }
-            self.left.pop_front();
-        }
+        let used = self.next_blocks_len();
+        self.take(used);
         let (blocks, padding) = blocks.split_at_mut(used);
         // `used` is what the queue's packets have, and so no more than is in it.
         let (front, back) = self.bytes.as_slices();
@@ -198,6 +269,24 @@ impl Sender {
         self.stats.padding += u64::from(used == 0);
     }
 
+    /// Counts this many bytes off the packets that wait, all of which there are.
+    fn take(&mut self, mut used: usize) {
+        self.is_cut &= used == 0;
+        while let Some(left) = self.left.front_mut()
+            && used > 0
+        {
+            let part = used.min(usize::from(*left));
+            used -= part;
+            // `part` is at most what `left` holds.
+            *left -= part as u16;
+            if *left > 0 {
+                self.is_cut = true;
+                return;
+            }
+            self.left.pop_front();
+        }
+    }
+
     /// The payloads after this go into another SA: what is left of a packet whose beginning went into the
     /// one before is dropped, because nobody could put it together.
     pub fn switch_sa(&mut self) {
@@ -205,6 +294,9 @@ impl Sender {
             && let Some(left) = self.left.pop_front()
         {
             self.bytes.drain(..usize::from(left));
+        }
+        if self.left.is_empty() && matches!(self.config.pace, Pace::OnDemand { .. }) {
+            self.due = None;
         }
     }
 
