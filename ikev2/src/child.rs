@@ -6,6 +6,7 @@ use core::fmt;
 use adit_platform::{Secret, Suite};
 
 use crate::config::Lifetime;
+use crate::negotiate::Aggfrag;
 use crate::wire::TrafficSelector;
 
 /// Names a child SA of one IKE SA. Not reused while the endpoint lives.
@@ -62,6 +63,9 @@ pub struct ChildSa {
     pub esn: bool,
     /// Tunnel or transport.
     pub mode: Mode,
+    /// Both directions carry AGGFRAG payloads and nothing else (RFC 9347 section 2.3), and this is what the
+    /// peer requires of ours. `None` for plain packets.
+    pub aggfrag: Option<Aggfrag>,
     /// Which packets may leave through it by their source, and arrive by their destination.
     pub local: Vec<TrafficSelector>,
     /// Which packets may leave through it by their destination, and arrive by their source.

@@ -10,7 +10,7 @@ use adit_platform::signature::SignatureScheme;
 use crate::child::Mode;
 use crate::identity::Identity;
 use crate::limits::Limits;
-use crate::negotiate::{ConfigurationRequest, EspProposal, IkeProposal};
+use crate::negotiate::{AggfragPolicy, ConfigurationRequest, EspProposal, IkeProposal};
 use crate::wire::TrafficSelector;
 
 /// What all SAs of one [`Endpoint`](crate::Endpoint) have in common.
@@ -258,7 +258,7 @@ impl PeerConfig {
         if self.nat_keepalive_interval.is_zero() {
             return Err("nat_keepalive_interval is zero");
         }
-        Ok(())
+        self.child.as_ref().map_or(Ok(()), AggfragPolicy::check)
     }
 }
 
@@ -334,6 +334,8 @@ pub struct ChildConfig {
     pub remote: Vec<TrafficSelector>,
     /// Tunnel or transport.
     pub mode: Mode,
+    /// Whether packets are aggregated and fragmented in ESP, which needs tunnel mode: RFC 9347.
+    pub aggfrag: Option<AggfragPolicy>,
     /// When the child is renewed and when it ends.
     pub lifetime: Lifetime,
 }
@@ -346,6 +348,7 @@ impl ChildConfig {
             local,
             remote,
             mode: Mode::Tunnel,
+            aggfrag: None,
             lifetime: Lifetime::child_default(),
         }
     }
@@ -416,7 +419,13 @@ mod tests {
         assert_eq!(never.check(), Ok(()));
         let always = PeerConfig { liveness_interval: Some(Duration::ZERO), ..peer.clone() };
         assert!(always.check().is_err());
-        let keepalive = PeerConfig { nat_keepalive_interval: Duration::ZERO, ..peer };
+        let keepalive = PeerConfig { nat_keepalive_interval: Duration::ZERO, ..peer.clone() };
         assert!(keepalive.check().is_err());
+        let child = ChildConfig {
+            mode: Mode::Transport,
+            aggfrag: Some(AggfragPolicy::default()),
+            ..ChildConfig::remote_access()
+        };
+        assert!(PeerConfig { child: Some(child), ..peer }.check().is_err());
     }
 }

@@ -23,6 +23,7 @@ use crate::config::{ChildConfig, EndpointConfig, PeerConfig};
 use crate::cookie::Cookies;
 use crate::error::{CommandError, Error, Incompatible, StaleTicket, Stray};
 use crate::event::Event;
+use crate::negotiate::AggfragPolicy;
 use crate::path::{Path, SaId};
 use crate::routing::{self, NAT_KEEPALIVE, NON_ESP_MARKER};
 use crate::timers::Timers;
@@ -287,13 +288,14 @@ impl Endpoint {
     /// Creates one more child SA: RFC 7296 section 1.3.1.
     ///
     /// # Errors
-    /// If the SA is not established.
+    /// If the SA is not established, or the configuration cannot be.
     pub fn create_child(
         &mut self,
         now: Instant,
         sa: SaId,
         child: ChildConfig,
     ) -> Result<(), CommandError> {
+        AggfragPolicy::check(&child).map_err(CommandError::Unusable)?;
         self.command(now, sa, Command::CreateChild(Box::new(child)))
     }
 

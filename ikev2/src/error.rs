@@ -110,6 +110,8 @@ pub enum Incompatible {
     SignatureScheme,
     /// The peer wants tunnel mode where transport mode is configured, or the other way round.
     Mode,
+    /// One end wants AGGFRAG payloads, and the other does not or on other conditions: RFC 9347 section 5.1.
+    Aggfrag,
     /// A configuration payload was needed and not given.
     Configuration,
     /// The peer needs a child SA with every IKE SA: it does not know RFC 6023.
@@ -250,7 +252,7 @@ impl Error {
             }
             Self::Misbehaved(_) => NotifyType::INVALID_SYNTAX,
             Self::Incompatible(what) => match what {
-                Incompatible::NoProposalChosen | Incompatible::Mode => {
+                Incompatible::NoProposalChosen | Incompatible::Mode | Incompatible::Aggfrag => {
                     NotifyType::NO_PROPOSAL_CHOSEN
                 }
                 Incompatible::KeyExchangeGroup => NotifyType::INVALID_KE_PAYLOAD,
@@ -329,6 +331,7 @@ impl fmt::Display for Incompatible {
             Self::AuthMethod => f.write_str("no authentication method"),
             Self::SignatureScheme => f.write_str("no signature scheme"),
             Self::Mode => f.write_str("tunnel or transport mode"),
+            Self::Aggfrag => f.write_str("AGGFRAG payloads"),
             Self::Configuration => f.write_str("configuration payload"),
             Self::Childless => f.write_str("an IKE SA without children"),
         }

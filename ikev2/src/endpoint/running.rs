@@ -547,7 +547,9 @@ impl Running {
 fn without_child(response: Payloads<'static>) -> Payloads<'static> {
     let is_of_child = |payload: &Payload<'_>| match payload {
         Payload::SecurityAssociation(_) | Payload::TsInitiator(_) | Payload::TsResponder(_) => true,
-        Payload::Notify(notify) => notify.notify_type == NotifyType::USE_TRANSPORT_MODE,
+        Payload::Notify(notify) => {
+            [NotifyType::USE_TRANSPORT_MODE, NotifyType::USE_AGGFRAG].contains(&notify.notify_type)
+        }
         _ => false,
     };
     let mut kept: Vec<_> = response.into_iter().filter(|payload| !is_of_child(payload)).collect();

@@ -18,7 +18,9 @@ use crate::config::ChildConfig;
 use crate::error::{Error, Incompatible, Misbehaviour, Resource};
 use crate::event::{CloseReason, Event};
 use crate::keys::Nonces;
-use crate::negotiate::{EspChoice, EspProposal, ke_method, kex_algorithm, narrow, within};
+use crate::negotiate::{
+    AggfragPolicy, EspChoice, EspProposal, ke_method, kex_algorithm, narrow, within,
+};
 use crate::wire::{
     ExchangeType, IkeSpi, KeMethod, KeyExchange, Nonce, Notify, NotifyType, Payload, PayloadType,
     Payloads, ProtocolId, SecurityAssociation, TrafficSelector,
@@ -132,6 +134,7 @@ impl Established {
         if exchange.mode == Mode::Transport {
             payloads.push(Payload::Notify(Notify::error(NotifyType::USE_TRANSPORT_MODE)));
         }
+        payloads.extend(AggfragPolicy::offer(&exchange.config));
         payloads.push(Payload::SecurityAssociation(exchange.offered.clone()));
         payloads.push(Payload::Nonce(Nonce(exchange.nonce.clone().into())));
         if let Some(kex) = &exchange.key_exchange {
@@ -224,6 +227,7 @@ impl Established {
         if transport != (exchange.mode == Mode::Transport) {
             return Err(Incompatible::Mode.into());
         }
+        let aggfrag = AggfragPolicy::confirm(&exchange.config, payloads)?;
         let nonces = Nonces { initiator: &exchange.nonce, responder: peer_nonce };
         let keys = self.sa(sa).ok_or(Misbehaviour::UnexpectedExchange(EXCHANGE))?.keys.child_keys(
             choice.suite,
@@ -245,6 +249,7 @@ impl Established {
             suite: choice.suite,
             esn: choice.esn,
             mode: exchange.mode,
+            aggfrag,
             local,
             remote,
             keymat_in: keys.responder,
@@ -418,6 +423,10 @@ impl Established {
             //= established in tunnel mode.
             (Mode::Tunnel, _) => Mode::Tunnel,
         };
+        let aggfrag = AggfragPolicy::select(&config, payloads).map_err(|error| match error {
+            Error::Incompatible(_) => Refusal::Notify(NotifyType::NO_PROPOSAL_CHOSEN),
+            error => Refusal::Error(error),
+        })?;
         let unacceptable = Refusal::Notify(NotifyType::TS_UNACCEPTABLE);
         let remote = narrow(ts_i, &theirs).ok_or(unacceptable)?.selectors;
         let unacceptable = Refusal::Notify(NotifyType::TS_UNACCEPTABLE);
@@ -451,6 +460,7 @@ impl Established {
         if mode == Mode::Transport {
             response.push(Payload::Notify(Notify::error(NotifyType::USE_TRANSPORT_MODE)));
         }
+        response.extend(AggfragPolicy::answer(&config, aggfrag));
         response.push(Payload::SecurityAssociation(choice.answer(spi_in)));
         response.push(Payload::Nonce(Nonce(our_nonce.into())));
         if let Some((method, responded)) = responded {
@@ -467,6 +477,7 @@ impl Established {
             suite: choice.suite,
             esn: choice.esn,
             mode,
+            aggfrag,
             local,
             remote,
             keymat_in: keys.initiator,

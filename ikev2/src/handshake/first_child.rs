@@ -8,7 +8,7 @@ use crate::child::{ChildId, ChildSa, Mode};
 use crate::config::ChildConfig;
 use crate::error::{Error, Incompatible, Misbehaviour, Resource};
 use crate::keys::{ChildKeys, Nonces, SkD};
-use crate::negotiate::{self, EspChoice, EspProposal};
+use crate::negotiate::{self, Aggfrag, AggfragPolicy, EspChoice, EspProposal};
 use crate::wire::{
     Notify, NotifyType, Payload, PayloadType, Payloads, SecurityAssociation, Selector,
     TrafficSelector, TrafficSelectors,
@@ -19,6 +19,8 @@ pub(crate) struct Negotiated {
     pub(crate) choice: EspChoice,
     pub(crate) spi_in: u32,
     pub(crate) mode: Mode,
+    /// What the peer requires of AGGFRAG payloads, if they are agreed on.
+    pub(crate) aggfrag: Option<Aggfrag>,
     pub(crate) local: Vec<TrafficSelector>,
     pub(crate) remote: Vec<TrafficSelector>,
     pub(crate) policy: Arc<ChildConfig>,
@@ -33,7 +35,7 @@ impl Negotiated {
         we_initiated: bool,
         udp_encapsulation: bool,
     ) -> Result<(ChildSa, Arc<ChildConfig>), Error> {
-        let Self { choice, spi_in, mode, local, remote, policy } = self;
+        let Self { choice, spi_in, mode, aggfrag, local, remote, policy } = self;
         let ChildKeys { initiator, responder } =
             sk_d.child_keys(choice.suite, None, nonces).map_err(|_| Resource::Provider)?;
         let (theirs, ours) =
@@ -45,6 +47,7 @@ impl Negotiated {
             suite: choice.suite,
             esn: choice.esn,
             mode,
+            aggfrag,
             local,
             remote,
             keymat_in: theirs,
@@ -66,6 +69,7 @@ pub(super) fn push_offer(
 ) -> SecurityAssociation {
     let offered = EspProposal::offer(&config.proposals, &cx.shared.provider, spi, false);
     push_mode(payloads, config.mode);
+    payloads.extend(AggfragPolicy::offer(config));
     payloads.push(Payload::SecurityAssociation(offered.clone()));
     payloads.push(Payload::TsInitiator(selectors(&config.local)));
     payloads.push(Payload::TsResponder(selectors(&config.remote)));
@@ -102,10 +106,12 @@ pub(super) fn confirm(
     if mode(payloads) != config.mode {
         return Err(Incompatible::Mode.into());
     }
+    let aggfrag = AggfragPolicy::confirm(config, payloads)?;
     Ok(Negotiated {
         choice,
         spi_in,
         mode: config.mode,
+        aggfrag,
         local: tsi.ranges().collect(),
         remote: tsr.ranges().collect(),
         policy: Arc::new(config.clone()),
@@ -136,14 +142,16 @@ pub(super) fn accept(
         (Mode::Transport, Mode::Tunnel) => return Err(Incompatible::Mode.into()),
         (ours, _) => ours,
     };
+    let aggfrag = AggfragPolicy::select(&config, payloads)?;
     let spi_in = cx.shared.spis.new_child(&mut *cx.shared.rng)?;
     session.child_spi = Some(spi_in);
-    Ok(Negotiated { choice, spi_in, mode, local, remote, policy: Arc::new(config) })
+    Ok(Negotiated { choice, spi_in, mode, aggfrag, local, remote, policy: Arc::new(config) })
 }
 
 /// Adds what a responder answers.
 pub(super) fn push_answer(payloads: &mut Payloads<'_>, child: &Negotiated) {
     push_mode(payloads, child.mode);
+    payloads.extend(AggfragPolicy::answer(&child.policy, child.aggfrag));
     payloads.push(Payload::SecurityAssociation(child.choice.answer(child.spi_in)));
     payloads.push(Payload::TsInitiator(selectors(&child.remote)));
     payloads.push(Payload::TsResponder(selectors(&child.local)));

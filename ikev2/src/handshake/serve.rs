@@ -15,7 +15,7 @@ use crate::config::{ChildConfig, LocalAuth, PeerConfig, RemoteAuth};
 use crate::error::{AuthError, Denied, Error, Incompatible, Misbehaviour, Resource, Stray};
 use crate::event::AuthenticatedPeer;
 use crate::identity::Identity;
-use crate::negotiate::ConfigurationRequest;
+use crate::negotiate::{AggfragPolicy, ConfigurationRequest};
 use crate::wire::{
     Authentication, Eap, NotifyType, Payload, PayloadType, Payloads, TrafficSelector,
 };
@@ -405,6 +405,9 @@ impl ExpectAdmission {
                 response.push(Payload::Configuration(configuration.to_payload()));
             }
         }
+        if let Ok(Err(reason)) = admission.child.as_ref().map(AggfragPolicy::check) {
+            return Err(Denied::ByAnswer { ask: "Admit", reason: reason.into() }.into());
+        }
         let wants_child = payloads.sa().is_some();
         let child = match admission.child {
             Ok(policy) if wants_child => {
@@ -415,9 +418,11 @@ impl ExpectAdmission {
                         FirstChild::Created(Box::new(child))
                     }
                     // The message itself is broken, or we are.
-                    Err(error @ (Error::Misbehaved(_) | Error::Resources(Resource::Random))) => {
-                        return Err(error);
-                    }
+                    Err(
+                        error @ (Error::Misbehaved(_)
+                        | Error::Malformed(_)
+                        | Error::Resources(Resource::Random)),
+                    ) => return Err(error),
                     Err(error) => refuse_child(&mut response, error, Some(kept)),
                 }
             }

@@ -92,7 +92,7 @@ impl Spi {
     }
 
     /// The octet that announces [`len`](Self::len).
-    pub(super) const fn size(self) -> u8 {
+    pub(crate) const fn size(self) -> u8 {
         match self {
             Self::None => 0,
             Self::Child(_) => 4,

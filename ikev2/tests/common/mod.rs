@@ -538,6 +538,7 @@ impl Pair {
             assert_eq!(other.keymat_out, child.keymat_in);
             assert_ne!(child.keymat_in, child.keymat_out);
             assert_eq!((other.suite, other.esn, other.mode), (child.suite, child.esn, child.mode));
+            assert_eq!(other.aggfrag.is_some(), child.aggfrag.is_some());
             assert_eq!((&other.local, &other.remote), (&child.remote, &child.local));
             assert_eq!(other.udp_encapsulation, child.udp_encapsulation);
         }

@@ -1,5 +1,6 @@
 //! Two established IKE SAs, wired to each other without a network.
 
+mod aggfrag;
 mod pair;
 mod single;
 mod together;

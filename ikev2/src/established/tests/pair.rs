@@ -168,6 +168,7 @@ pub(super) fn child_config() -> ChildConfig {
         local: vec![net(1)],
         remote: vec![net(2)],
         mode: Mode::Tunnel,
+        aggfrag: None,
         lifetime: Lifetime::unlimited(),
     }
 }
@@ -261,6 +262,7 @@ impl Setup {
                 suite: Suite::Aead(AeadAlgorithm::Aes128Gcm16),
                 esn: true,
                 mode: config.mode,
+                aggfrag: None,
                 local: config.local.clone(),
                 remote: peers_config.local.clone(),
                 keymat_in: Secret::copy_from(&[u8::from(initiator); 20]),
@@ -431,6 +433,7 @@ impl Pair {
             assert_eq!((&peer.keymat_in, &peer.keymat_out), (&child.keymat_out, &child.keymat_in));
             assert_eq!((&peer.local, &peer.remote), (&child.remote, &child.local));
             assert_eq!((peer.suite, peer.esn, peer.mode), (child.suite, child.esn, child.mode));
+            assert_eq!(peer.aggfrag.is_some(), child.aggfrag.is_some());
         }
         // A line begins with the SPIs; one end may not have heard of an IKE SA that lost a collision.
         let spis = |line: &str| line.split(',').take(2).collect::<Vec<_>>().join(",");
