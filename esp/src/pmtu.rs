@@ -214,10 +214,26 @@ impl PathMtu {
         true
     }
 
+    /// Takes the word of the host, which is believed in both directions, that its link carries `link` bytes. What
+    /// routers said of the way behind it stands.
+    pub fn set_link(&mut self, link: usize) {
+        let link = link.max(self.minimum);
+        if self.reported >= self.link.min(link) {
+            self.reported = link;
+        }
+        self.link = link;
+    }
+
     /// The longest packet in bytes, outer headers included.
     pub fn current(&self, now: Instant) -> usize {
         let is_old = now >= self.reported_at + Self::LIFETIME;
         if is_old { self.link } else { self.reported }
+    }
+
+    /// When what a router said ceases to be believed; `None` if nothing is.
+    pub fn expires(&self, now: Instant) -> Option<Instant> {
+        let at = self.reported_at + Self::LIFETIME;
+        (self.reported < self.link && now < at).then_some(at)
     }
 }
 

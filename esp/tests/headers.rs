@@ -309,3 +309,29 @@ fn the_path_mtu_goes_down_by_reports_and_up_by_time() {
     assert!(!path.report(at(703), 68), "nothing changes");
     assert_eq!(PathMtu::new(500, 576).current(at(0)), 500, "the link is what it is");
 }
+
+//= RFC 4301 section 8.2: what the host knows of its own link replaces what was known of it, and a router's word
+//= about the way behind it stands until it is too old.
+#[test]
+fn the_link_may_change_under_what_routers_said() {
+    let at = |secs| Instant::from_origin(Duration::from_secs(secs));
+    let mut path = PathMtu::new(1500, 576);
+    path.set_link(1400);
+    assert_eq!((path.current(at(0)), path.expires(at(0))), (1400, None));
+    path.set_link(9000);
+    assert_eq!((path.current(at(0)), path.expires(at(0))), (9000, None), "up again at once");
+    assert!(path.report(at(10), 1300));
+    assert_eq!(path.expires(at(10)), Some(at(610)));
+    path.set_link(1500);
+    assert_eq!((path.current(at(11)), path.expires(at(11))), (1300, Some(at(610))));
+    path.set_link(1280);
+    assert_eq!((path.current(at(12)), path.expires(at(12))), (1280, None), "the link is the limit");
+    path.set_link(100);
+    assert_eq!(path.current(at(13)), 576);
+    assert!({
+        path.set_link(1500);
+        path.report(at(20), 1350)
+    });
+    path.set_link(1450);
+    assert_eq!((path.current(at(620)), path.expires(at(620))), (1450, None));
+}
