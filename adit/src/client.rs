@@ -1,36 +1,35 @@
 //! The client of a remote-access gateway.
 
 mod event;
+mod work;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::ops::Range;
 
 use adit_certval::Purpose;
 use adit_eap::Credential;
-use adit_eap::error::Rejected;
+use adit_esp::pmtu::TooBigReport;
 use adit_esp::sad::ChildStats;
 use adit_ikev2::negotiate::ConfigurationRequest;
 use adit_ikev2::wire::TrafficSelector;
 use adit_ikev2::{
-    Ask, AuthError, ChildConfig, ChildId, CloseReason, CommandError, Deny, EapReply, Established,
-    Event, LocalAuth, Path, PeerConfig, RemoteAuth, SaId, Signature, StaleTicket, Ticket,
-    VerifiedKey,
+    ChildConfig, CommandError, Deny, Established, LocalAuth, Path, PeerConfig, RemoteAuth, SaId,
+    Signature, StaleTicket, Ticket,
 };
 use adit_platform::{Instant, Provider, Rng, Secret, UnixTime};
 use ipnet::IpNet;
 
 use crate::adapters::certificates::{CertificateChecker, FetchId};
-use crate::adapters::eap::{ClientStep, PasswordPeer};
+use crate::adapters::eap::PasswordPeer;
 use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::staple::Stapler;
-use crate::config::{
-    ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, Key, SetupError,
-};
-use crate::stack::{KeyLogLine, Received, Stack};
+use crate::config::{ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, SetupError};
+use crate::stack::{Received, Stack};
 
 pub use event::{ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 
@@ -80,7 +79,8 @@ struct Running {
     eap: Option<PasswordPeer>,
     failure: Option<Failure>,
     established: Option<Established>,
-    connected: bool,
+    /// The MTU that the host was told, once it is connected.
+    told: Option<usize>,
 }
 
 impl Client {
@@ -109,7 +109,8 @@ impl Client {
             password_peer(user, password.as_ref())
                 .map_err(|_| SetupError::Config(ConfigError::BadCredential))?;
         }
-        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
+        let path_mtu = config.policy.path_mtu;
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, path_mtu)?;
         let proof = core::mem::replace(
             &mut config.gateway_proof,
             GatewayProof::SharedSecret(Secret::copy_from(&[])),
@@ -147,8 +148,8 @@ impl Client {
             ClientProof::Password { user, password } => password_peer(user, password.as_ref()).ok(),
             _ => None,
         };
-        let (failure, established, connected) = (None, None, false);
-        self.connection = Some(Running { sa, path, eap, failure, established, connected });
+        let (failure, established, told) = (None, None, None);
+        self.connection = Some(Running { sa, path, eap, failure, established, told });
         self.work(now);
         Ok(())
     }
@@ -180,6 +181,10 @@ impl Client {
     /// [`HEADROOM`](crate::adapters::esp::Tunnels::HEADROOM) bytes in front of it and
     /// [`TAILROOM`](crate::adapters::esp::Tunnels::TAILROOM) behind it.
     ///
+    /// One that is too long for the path goes in fragments, the first of which is returned and the others are the
+    /// next that [`poll_transmit`](Self::poll_transmit) has, or, if it must not be fragmented, is refused with the
+    /// ICMP message that its sender needs: [`PathMtuPolicy`](crate::PathMtuPolicy).
+    ///
     /// # Errors
     /// If it cannot or must not be sent.
     pub fn handle_packet(
@@ -188,14 +193,29 @@ impl Client {
         buf: &mut [u8],
         packet: Range<usize>,
     ) -> Result<Sealed, SendError> {
-        let sealed = self.stack.seal(buf, packet);
+        let sealed = self.stack.seal(now, buf, packet);
         self.stack.replace_spent(now);
         sealed
     }
 
+    /// Takes what the host knows of the path to a peer at `remote`: that it carries IP packets of `mtu` bytes, headers
+    /// included. It replaces what the host said before.
+    pub fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
+        self.stack.tunnels.handle_path_mtu(now, remote, mtu);
+        self.work(now);
+    }
+
+    /// Takes what a router said of an ESP packet that was too long for it, for hosts that see ICMP:
+    /// [`TooBigReport::parse`]. Returns whether the packet was one of ours; anything else is ignored.
+    pub fn handle_too_big(&mut self, now: Instant, report: &TooBigReport) -> bool {
+        let believed = self.stack.tunnels.handle_too_big(now, report);
+        self.work(now);
+        believed
+    }
+
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.stack.endpoint.handle_timeout(now);
+        self.stack.handle_timeout(now);
         self.work(now);
     }
 
@@ -292,7 +312,7 @@ impl Client {
 
     /// The next datagram to send, written over the content of `datagram`.
     pub fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
-        Some(self.stack.endpoint.poll_transmit(datagram)?.path)
+        self.stack.poll_transmit(datagram)
     }
 
     /// What has happened since.
@@ -307,7 +327,7 @@ impl Client {
             self.stapler.as_ref().and_then(Stapler::poll_timeout),
         ];
         let fetch = fetch.into_iter().flatten().min().map(|unix| self.stack.instant_of(unix));
-        [self.stack.endpoint.poll_timeout(), fetch].into_iter().flatten().min()
+        [self.stack.poll_timeout(), fetch].into_iter().flatten().min()
     }
 
     fn peer_config(&self, unix: UnixTime) -> PeerConfig {
@@ -364,205 +384,6 @@ impl Client {
             peer.signature_schemes = schemes.clone();
         }
         peer
-    }
-
-    /// Deals with all that has come up, until nothing more comes.
-    fn work(&mut self, now: Instant) {
-        loop {
-            if let Some((sa, event)) = self.stack.endpoint.poll_event() {
-                self.handle_event(now, sa, event);
-                continue;
-            }
-            if let Some(verdict) = self.checker.as_mut().and_then(|c| c.poll_verdict()) {
-                self.handle_verdict(now, verdict);
-                continue;
-            }
-            break;
-        }
-        let unix = self.stack.unix(now);
-        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch(unix)) {
-            self.events.push_back(ClientEvent::Fetch(fetch));
-        }
-        while let Some(fetch) = self.stapler.as_mut().and_then(|s| s.poll_fetch(unix)) {
-            self.events.push_back(ClientEvent::Fetch(fetch));
-        }
-        for line in self.stack.take_esp_key_log() {
-            self.events.push_back(ClientEvent::KeyLog(line));
-        }
-    }
-
-    fn handle_event(&mut self, now: Instant, sa: SaId, event: Event) {
-        let Some(connection) = self.connection.as_mut().filter(|c| c.sa == sa) else { return };
-        match event {
-            Event::Ask(ask) => self.handle_ask(now, ask),
-            Event::KeysAgreed { path, nat } => {
-                connection.path = path;
-                self.events.push_back(ClientEvent::KeysAgreed { path, nat });
-            }
-            Event::Established(established) => {
-                connection.path = established.path;
-                connection.established = Some(*established);
-            }
-            Event::ChildEstablished { child, replaces } => {
-                self.child_established(sa, child, replaces)
-            }
-            // Without a tunnel the connection is of no use.
-            Event::ChildFailed(error) if !connection.connected => {
-                connection.failure = Some(Failure::Ike(error));
-                let _ = self.stack.endpoint.delete(now, sa);
-            }
-            Event::ChildClosed { child, .. } => self.stack.tunnels.remove(sa, child),
-            Event::IkeRekeyed { .. } => {
-                self.events.push_back(ClientEvent::Rekeyed { child: false });
-            }
-            Event::PathChanged(path) => {
-                connection.path = path;
-                self.stack.tunnels.set_path(sa, path);
-                self.events.push_back(ClientEvent::PathChanged(path));
-            }
-            Event::KeyLog(line) => {
-                self.events.push_back(ClientEvent::KeyLog(KeyLogLine::Ike(line)));
-            }
-            Event::Closed(reason) => self.closed(sa, reason),
-            _ => {}
-        }
-    }
-
-    fn handle_ask(&mut self, now: Instant, ask: Ask) {
-        match ask {
-            Ask::SharedSecret { ticket, .. } => {
-                let secret = match (&self.config.proof, &self.config.gateway_proof) {
-                    (ClientProof::SharedSecret(secret), _) if self.checker.is_some() => secret,
-                    (_, GatewayProof::SharedSecret(secret)) => secret,
-                    (ClientProof::SharedSecret(secret), _) => secret,
-                    _ => return self.deny(now, ticket, "no shared secret is configured"),
-                };
-                let _ = self.stack.endpoint.answer(now, ticket, Ok(secret.duplicate()));
-            }
-            Ask::VerifyPeer { peer_id, chain, evidence, ticket } => {
-                let unix = self.stack.unix(now);
-                match &mut self.checker {
-                    Some(checker) => checker.check(now, unix, ticket, peer_id, chain, &evidence),
-                    None => self.deny(now, ticket, "no certificates are expected"),
-                }
-            }
-            Ask::Sign { octets, schemes, ticket, .. } => match &self.config.proof {
-                ClientProof::Certificate(own) => match &own.key {
-                    Key::Local(key) => {
-                        let key = key.clone();
-                        self.stack.sign(now, &key, &octets, &schemes, ticket);
-                    }
-                    Key::External { .. } => {
-                        self.events.push_back(ClientEvent::Sign { octets, schemes, ticket });
-                    }
-                },
-                _ => self.deny(now, ticket, "no certificate is configured"),
-            },
-            Ask::Eap { message, ticket, .. } => {
-                let connection = self.connection.as_mut();
-                let eap = connection.and_then(|connection| connection.eap.as_mut());
-                let packet = message.unwrap_or_default();
-                let step = eap.map(|eap| eap.handle(&packet, self.stack.endpoint.rng()));
-                self.apply_eap(now, ticket, step);
-            }
-            Ask::Install { child, ticket } => {
-                let Some(connection) = &self.connection else { return };
-                self.stack.install(now, connection.path, &child, ticket);
-            }
-            // Asks of responders: their tickets are dropped and fail closed.
-            _ => {}
-        }
-    }
-
-    fn apply_eap(
-        &mut self,
-        now: Instant,
-        ticket: Ticket<EapReply>,
-        step: Option<Result<ClientStep, adit_eap::Error>>,
-    ) {
-        let failure = match step {
-            Some(Ok(ClientStep::Reply(reply))) => {
-                let _ = self.stack.endpoint.answer(now, ticket, Ok(reply));
-                return;
-            }
-            Some(Ok(ClientStep::AskPassword { user, rejected })) => {
-                let rejected = rejected.map(|reason| reason.to_string());
-                let ticket = PasswordTicket(ticket);
-                self.events.push_back(ClientEvent::AskPassword { user, rejected, ticket });
-                return;
-            }
-            Some(Ok(ClientStep::Failure(reason))) | Some(Err(reason)) => reason,
-            None => return self.deny(now, ticket, "EAP is not configured"),
-        };
-        let text = failure.to_string();
-        if let Some(connection) = &mut self.connection {
-            connection.failure.get_or_insert(Failure::Password(failure));
-        }
-        let _ = self.stack.endpoint.answer(now, ticket, Err::<EapReply, _>(Deny::because(text)));
-    }
-
-    fn handle_verdict(&mut self, now: Instant, verdict: crate::adapters::certificates::Verdict) {
-        let answer = match verdict.result {
-            Ok(path) => {
-                let certificate = Box::new(path.info());
-                let warnings = path.warnings().to_vec();
-                self.events.push_back(ClientEvent::GatewayVerified { certificate, warnings });
-                Ok(VerifiedKey { spki: path.subject_public_key_info().to_vec() })
-            }
-            Err(error) => {
-                let deny = Deny::because(error.to_string());
-                if let Some(connection) = &mut self.connection {
-                    connection.failure = Some(Failure::Certificate(error));
-                }
-                Err(deny)
-            }
-        };
-        let _ = self.stack.endpoint.answer(now, verdict.ticket, answer);
-    }
-
-    fn child_established(&mut self, sa: SaId, child: ChildId, replaces: Option<ChildId>) {
-        self.stack.established(sa, child);
-        if replaces.is_some() {
-            self.events.push_back(ClientEvent::Rekeyed { child: true });
-        }
-        let Some(connection) = self.connection.as_mut().filter(|c| !c.connected) else { return };
-        let Some(established) = &connection.established else { return };
-        connection.connected = true;
-        let assigned = established.configuration.clone().unwrap_or_default();
-        let v4 = assigned.ipv4.iter().filter_map(|address| {
-            IpNet::new((*address).into(), assigned.ipv4_prefix.unwrap_or(32)).ok()
-        });
-        let v6 =
-            assigned.ipv6.iter().filter_map(|(a, prefix)| IpNet::new((*a).into(), *prefix).ok());
-        let addresses = v4.chain(v6).collect();
-        self.events.push_back(ClientEvent::Connected(Connection {
-            gateway: established.peer.identity().clone(),
-            path: connection.path,
-            addresses,
-            dns: assigned.dns,
-            routes: self.stack.tunnels.remote_subnets(sa),
-        }));
-    }
-
-    fn closed(&mut self, sa: SaId, reason: CloseReason) {
-        let stats = Box::new(self.stack.tunnels.remove_all(sa));
-        let failure = self.connection.take().and_then(|connection| connection.failure);
-        let refused = CloseReason::Failed(adit_ikev2::Error::Authentication(AuthError::EapFailure));
-        let reason = match (failure, reason) {
-            (Some(failure), _) => Disconnect::Failed(failure),
-            (None, reason) if reason == refused => {
-                let reason = Rejected::ByAuthenticator;
-                Disconnect::Failed(Failure::Password(adit_eap::Error::Rejected(reason)))
-            }
-            (None, CloseReason::Failed(error)) => Disconnect::Failed(Failure::Ike(error)),
-            (None, CloseReason::ByPeer) => Disconnect::ByGateway,
-            (None, _) => Disconnect::ByUs,
-        };
-        self.events.push_back(ClientEvent::Disconnected { reason, stats });
-    }
-
-    fn deny<A: adit_ikev2::Answer>(&mut self, now: Instant, ticket: Ticket<A>, why: &'static str) {
-        let _ = self.stack.endpoint.answer(now, ticket, Err::<A, _>(Deny::because(why)));
     }
 }
 

@@ -17,6 +17,8 @@ use adit_platform::signature::{SignatureScheme, SigningKey};
 use adit_platform::{Instant, Secret, UnixTime};
 use ipnet::IpNet;
 
+pub use adit_esp::pmtu::Fragmentation;
+
 use crate::Limits;
 use crate::adapters::eap::UserStore;
 use crate::adapters::pool::AddressRange;
@@ -72,6 +74,8 @@ pub struct Policy {
     pub liveness_interval: Option<Duration>,
     /// Signature schemes accepted from the peer, instead of ikev2's default (all but SHA-1).
     pub signature_schemes: Option<Vec<SignatureScheme>>,
+    /// How long packets may be on their way to the peer.
+    pub path_mtu: PathMtuPolicy,
 }
 
 impl Default for Policy {
@@ -83,7 +87,45 @@ impl Default for Policy {
             child_lifetime: Lifetime::child_default(),
             liveness_interval: Some(Duration::from_secs(30)),
             signature_schemes: None,
+            path_mtu: PathMtuPolicy::default(),
         }
+    }
+}
+
+/// How long packets may be on their way to a peer, and what becomes of longer ones: RFC 4301 section 8.2.
+///
+/// All sizes are those of whole IP packets around ESP, in bytes.
+///
+/// ```
+/// use adit::{Fragmentation, PathMtuPolicy, Policy};
+///
+/// // Over PPPoE; packets that may be fragmented leave it to the gateway's IP layer to put them together.
+/// let path_mtu = PathMtuPolicy {
+///     link: 1492,
+///     fragmentation: Fragmentation::Outer,
+///     ..PathMtuPolicy::default()
+/// };
+/// let policy = Policy { path_mtu, ..Policy::default() };
+/// # let _ = policy;
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PathMtuPolicy {
+    /// What a path carries as long as nobody has said anything else. Default: 1500.
+    pub link: usize,
+    /// Nobody is believed that a path carries less than this; over IPv6 not less than 1280 (RFC 8200 section 5).
+    /// Default: 576.
+    pub minimum: usize,
+    /// Where packets are fragmented that are too long and may be: IPv4 without DF. Default: inside, before they are
+    /// sealed.
+    pub fragmentation: Fragmentation,
+    /// Whether ESP is sent with DF, so that routers say what they cannot carry, instead of fragmenting it. It is the
+    /// host that does so and passes on what is said; `adit::tokio` does, on Linux. Default: true.
+    pub discover: bool,
+}
+
+impl Default for PathMtuPolicy {
+    fn default() -> Self {
+        Self { link: 1500, minimum: 576, fragmentation: Fragmentation::Inner, discover: true }
     }
 }
 

@@ -4,32 +4,30 @@ mod admit;
 mod event;
 mod peers;
 mod session;
+mod work;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 
 use adit_certval::Purpose;
+use adit_esp::pmtu::TooBigReport;
 use adit_esp::sad::ChildStats;
-use adit_ikev2::{
-    Acceptance, Ask, ChildId, CloseReason, CommandError, Deny, Event, Identity, Path, PeerConfig,
-    SaId, Signature, StaleTicket, Ticket, VerifiedKey,
-};
+use adit_ikev2::{CommandError, Deny, Identity, Path, SaId, Signature, StaleTicket, Ticket};
 use adit_platform::{Instant, Provider, Rng};
 
-use crate::adapters::certificates::{CertificateChecker, FetchId, Verdict};
-use crate::adapters::eap::{LocalServer, ServerStep, UserStore};
+use crate::adapters::certificates::{CertificateChecker, FetchId};
+use crate::adapters::eap::UserStore;
 use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::pool::AddressPool;
-use crate::adapters::radius::{EapAnswer, EapOutcome, RadiusServers};
+use crate::adapters::radius::RadiusServers;
 use crate::adapters::staple::Stapler;
-use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, Key, SetupError};
+use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, SetupError};
 use crate::limits::AttemptRate;
-use crate::stack::{KeyLogLine, Received, Stack};
+use crate::stack::{Received, Stack};
 
 use peers::Peers;
 use session::Session;
@@ -107,7 +105,8 @@ impl Gateway {
             config.endpoint.authorities = checker.authorities();
             config.endpoint.ocsp_responders = checker.ocsp_responders();
         }
-        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks)?;
+        let path_mtu = config.policy.path_mtu;
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, path_mtu)?;
         let nas_identifier = config.id.to_string();
         let eap = match config.clients.eap.take() {
             None => None,
@@ -166,6 +165,10 @@ impl Gateway {
     /// [`HEADROOM`](crate::adapters::esp::Tunnels::HEADROOM) bytes in front of it and
     /// [`TAILROOM`](crate::adapters::esp::Tunnels::TAILROOM) behind it.
     ///
+    /// One that is too long for the path goes in fragments, the first of which is returned and the others are the
+    /// next that [`poll_transmit`](Self::poll_transmit) has, or, if it must not be fragmented, is refused with the
+    /// ICMP message that its sender needs: [`PathMtuPolicy`](crate::PathMtuPolicy).
+    ///
     /// # Errors
     /// If it cannot or must not be sent.
     pub fn handle_packet(
@@ -174,14 +177,29 @@ impl Gateway {
         buf: &mut [u8],
         packet: Range<usize>,
     ) -> Result<Sealed, SendError> {
-        let sealed = self.stack.seal(buf, packet);
+        let sealed = self.stack.seal(now, buf, packet);
         self.stack.replace_spent(now);
         sealed
     }
 
+    /// Takes what the host knows of the path to a peer at `remote`: that it carries IP packets of `mtu` bytes, headers
+    /// included. It replaces what the host said before.
+    pub fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
+        self.stack.tunnels.handle_path_mtu(now, remote, mtu);
+        self.work(now);
+    }
+
+    /// Takes what a router said of an ESP packet that was too long for it, for hosts that see ICMP:
+    /// [`TooBigReport::parse`]. Returns whether the packet was one of ours; anything else is ignored.
+    pub fn handle_too_big(&mut self, now: Instant, report: &TooBigReport) -> bool {
+        let believed = self.stack.tunnels.handle_too_big(now, report);
+        self.work(now);
+        believed
+    }
+
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.stack.endpoint.handle_timeout(now);
+        self.stack.handle_timeout(now);
         if let Some(Eap::Radius(servers)) = &mut self.eap {
             servers.handle_timeout(now, self.stack.endpoint.rng());
         }
@@ -283,6 +301,12 @@ impl Gateway {
         self.stack.tunnels.stats(sa)
     }
 
+    /// The longest inner packet, in bytes, that goes to a client in one datagram which its path carries whole; `None`
+    /// if it has no tunnel. [`GatewayEvent::PathMtu`] tells when it changes.
+    pub fn mtu(&self, sa: SaId) -> Option<usize> {
+        self.stack.tunnels.mtu(sa)
+    }
+
     /// The host's wall clock was set.
     pub fn set_clocks(&mut self, clocks: Clocks) {
         self.stack.set_clocks(clocks);
@@ -296,8 +320,8 @@ impl Gateway {
 
     /// The next datagram to send, written over the content of `datagram`.
     pub fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Target> {
-        if let Some(transmit) = self.stack.endpoint.poll_transmit(datagram) {
-            return Some(Target::Peer(transmit.path));
+        if let Some(path) = self.stack.poll_transmit(datagram) {
+            return Some(Target::Peer(path));
         }
         match &mut self.eap {
             Some(Eap::Radius(servers)) => {
@@ -333,286 +357,7 @@ impl Gateway {
             self.stapler.as_ref().and_then(Stapler::poll_timeout),
         ];
         let fetch = fetch.into_iter().flatten().min().map(|unix| self.stack.instant_of(unix));
-        [self.stack.endpoint.poll_timeout(), radius, fetch].into_iter().flatten().min()
-    }
-
-    /// Deals with all that has come up, until nothing more comes.
-    fn work(&mut self, now: Instant) {
-        loop {
-            if let Some((sa, event)) = self.stack.endpoint.poll_event() {
-                self.handle_event(now, sa, event);
-                continue;
-            }
-            if let Some(verdict) = self.checker.as_mut().and_then(|c| c.poll_verdict()) {
-                self.handle_verdict(now, verdict);
-                continue;
-            }
-            if let Some(Eap::Radius(servers)) = &mut self.eap
-                && let Some(answer) = servers.poll_answer()
-            {
-                self.handle_eap_answer(now, answer);
-                continue;
-            }
-            break;
-        }
-        let unix = self.stack.unix(now);
-        while let Some(fetch) = self.checker.as_mut().and_then(|c| c.poll_fetch(unix)) {
-            self.events.push_back(GatewayEvent::Fetch(fetch));
-        }
-        while let Some(fetch) = self.stapler.as_mut().and_then(|s| s.poll_fetch(unix)) {
-            self.events.push_back(GatewayEvent::Fetch(fetch));
-        }
-        for line in self.stack.take_esp_key_log() {
-            self.events.push_back(GatewayEvent::KeyLog(line));
-        }
-    }
-
-    fn handle_event(&mut self, now: Instant, sa: SaId, event: Event) {
-        match event {
-            Event::Ask(ask) => self.handle_ask(now, sa, ask),
-            Event::KeysAgreed { path, .. } => {
-                self.sessions.insert(sa, Session::new(path));
-            }
-            Event::Established(established) => {
-                if established.initial_contact {
-                    self.forget_others(now, sa, established.peer.identity());
-                }
-                if let Some(session) = self.sessions.get_mut(&sa) {
-                    session.path = established.path;
-                    let client = session.connect(sa, &established);
-                    self.by_identity.entry(client.identity.clone()).or_default().insert(sa);
-                    self.events.push_back(GatewayEvent::Connected(Box::new(client)));
-                }
-            }
-            Event::ChildEstablished { child, replaces } => {
-                self.child_established(sa, child, replaces);
-            }
-            Event::ChildClosed { child, .. } => self.stack.tunnels.remove(sa, child),
-            Event::IkeRekeyed { .. } => {
-                self.events.push_back(GatewayEvent::Rekeyed { sa, child: false });
-            }
-            Event::PathChanged(path) => {
-                if let Some(session) = self.sessions.get_mut(&sa) {
-                    session.path = path;
-                }
-                self.stack.tunnels.set_path(sa, path);
-                self.events.push_back(GatewayEvent::PathChanged { sa, path });
-            }
-            Event::KeyLog(line) => {
-                self.events.push_back(GatewayEvent::KeyLog(KeyLogLine::Ike(line)));
-            }
-            Event::Closed(reason) => self.closed(sa, reason),
-            _ => {}
-        }
-    }
-
-    fn handle_ask(&mut self, now: Instant, sa: SaId, ask: Ask) {
-        match ask {
-            Ask::Accept { ticket, .. } => {
-                let accepted = self.config.limits.attempts_per_minute > 0 && self.rate.take(now);
-                let answer = if accepted { Acceptance::Proceed } else { Acceptance::Ignore };
-                let _ = self.stack.endpoint.answer(now, ticket, Ok(answer));
-            }
-            Ask::SelectPeer { peer_id, wants_eap, ticket, .. } => {
-                let unix = self.stack.unix(now);
-                self.peers.staple(self.stapler.as_ref().and_then(|it| it.response(unix)));
-                let answer = self.select(&peer_id, wants_eap);
-                if let Some(session) = self.sessions.get_mut(&sa) {
-                    session.claimed = Some(peer_id);
-                }
-                let _ = self.stack.endpoint.answer(now, ticket, answer);
-            }
-            Ask::SharedSecret { peer_id, ticket, .. } => {
-                let secrets = &self.config.clients.shared_secrets;
-                let secret = peer_id.as_ref().and_then(|id| secrets.get(id));
-                let answer = secret
-                    .map(adit_platform::Secret::duplicate)
-                    .ok_or_else(|| Deny::because("no shared secret for this identity"));
-                let _ = self.stack.endpoint.answer(now, ticket, answer);
-            }
-            Ask::VerifyPeer { peer_id, chain, evidence, ticket } => {
-                let unix = self.stack.unix(now);
-                match &mut self.checker {
-                    Some(checker) => checker.check(now, unix, ticket, peer_id, chain, &evidence),
-                    None => self.deny(now, ticket, "clients with certificates are not expected"),
-                }
-            }
-            Ask::Sign { octets, schemes, ticket, .. } => {
-                match self.config.certificate.as_ref().map(|own| &own.key) {
-                    Some(Key::Local(key)) => {
-                        let key = key.clone();
-                        self.stack.sign(now, &key, &octets, &schemes, ticket);
-                    }
-                    Some(Key::External { .. }) => {
-                        self.events.push_back(GatewayEvent::Sign { octets, schemes, ticket });
-                    }
-                    None => self.deny(now, ticket, "no certificate is configured"),
-                }
-            }
-            Ask::Eap { message, ticket, .. } => self.handle_eap(now, sa, message, ticket),
-            Ask::Admit { peer, request, ticket, .. } => {
-                let admission = self.admit(sa, &peer, request.as_ref());
-                if self.stack.endpoint.answer(now, ticket, admission).is_err() {
-                    self.give_back(sa);
-                }
-            }
-            Ask::Install { child, ticket } => {
-                let path = self.sessions.get(&sa).map(|session| session.path);
-                match path {
-                    Some(path) => self.stack.install(now, path, &child, ticket),
-                    None => self.deny(now, ticket, "the session is gone"),
-                }
-            }
-            // Asks of kinds to come: their tickets are dropped and fail closed.
-            _ => {}
-        }
-    }
-
-    /// Which way of authentication applies to a peer, by what it says of itself.
-    fn select(&self, peer_id: &Identity, wants_eap: bool) -> Result<Arc<PeerConfig>, Deny> {
-        if wants_eap {
-            return match self.eap {
-                Some(_) => Ok(self.peers.eap.clone()),
-                None => Err(Deny::because("EAP is not configured")),
-            };
-        }
-        if self.config.clients.shared_secrets.contains_key(peer_id) {
-            return Ok(self.peers.shared_secret.clone());
-        }
-        match self.checker {
-            Some(_) => Ok(self.peers.certificate.clone()),
-            None => Err(Deny::because("no shared secret for this identity, and no certificates")),
-        }
-    }
-
-    fn handle_eap(
-        &mut self,
-        now: Instant,
-        sa: SaId,
-        message: Option<Vec<u8>>,
-        ticket: Ticket<adit_ikev2::EapReply>,
-    ) {
-        let Some(session) = self.sessions.get_mut(&sa) else { return };
-        let rng = self.stack.endpoint.rng();
-        let step = match &mut self.eap {
-            None => return self.deny(now, ticket, "EAP is not configured"),
-            Some(Eap::Radius(servers)) => {
-                return servers.handle_eap(now, session.path, ticket, message.as_deref(), rng);
-            }
-            Some(Eap::Local(users)) => {
-                let name = self.config.id.to_string();
-                let server = match session.eap.take() {
-                    Some(server) => Ok(server),
-                    None => LocalServer::new(&name, None),
-                };
-                server.and_then(|mut server| {
-                    let step = server.handle(message.as_deref(), users, rng);
-                    session.eap = Some(server);
-                    step
-                })
-            }
-        };
-        let answer = match step {
-            Ok(ServerStep::Continue(packet)) => {
-                EapAnswer { ticket, reply: adit_ikev2::EapReply::Continue(packet), outcome: None }
-            }
-            Ok(ServerStep::Success { reply, user }) => {
-                let outcome = Some(EapOutcome::Proven { user, authorization: None });
-                EapAnswer { ticket, reply, outcome }
-            }
-            Ok(ServerStep::Failure { reply, reason }) => {
-                EapAnswer { ticket, reply, outcome: Some(EapOutcome::Refused(reason.to_string())) }
-            }
-            Err(error) => {
-                session.failure = Some(error.to_string());
-                let deny = Deny::because(error.to_string());
-                let _ =
-                    self.stack.endpoint.answer(now, ticket, Err::<adit_ikev2::EapReply, _>(deny));
-                return;
-            }
-        };
-        self.handle_eap_answer(now, answer);
-    }
-
-    fn handle_eap_answer(&mut self, now: Instant, answer: EapAnswer) {
-        let EapAnswer { ticket, reply, outcome } = answer;
-        if let Some(session) = self.sessions.get_mut(&ticket.sa()) {
-            match outcome {
-                None => {}
-                Some(EapOutcome::Proven { user, authorization }) => {
-                    session.user = Some(user);
-                    session.authorization = authorization;
-                }
-                Some(EapOutcome::Refused(reason)) => session.failure = Some(reason),
-            }
-        }
-        // A stale ticket means that the SA is gone: nobody waits for the answer.
-        let _ = self.stack.endpoint.answer(now, ticket, Ok(reply));
-    }
-
-    fn handle_verdict(&mut self, now: Instant, verdict: Verdict) {
-        let sa = verdict.ticket.sa();
-        let answer = match verdict.result {
-            Ok(path) => {
-                for warning in path.warnings() {
-                    let warning = warning.clone();
-                    self.events.push_back(GatewayEvent::CertificateWarning { sa, warning });
-                }
-                Ok(VerifiedKey { spki: path.subject_public_key_info().to_vec() })
-            }
-            Err(error) => {
-                if let Some(session) = self.sessions.get_mut(&sa) {
-                    session.failure = Some(error.to_string());
-                }
-                Err(Deny::because(error.to_string()))
-            }
-        };
-        let _ = self.stack.endpoint.answer(now, verdict.ticket, answer);
-    }
-
-    fn child_established(&mut self, sa: SaId, child: ChildId, replaces: Option<ChildId>) {
-        self.stack.established(sa, child);
-        if replaces.is_some() {
-            self.events.push_back(GatewayEvent::Rekeyed { sa, child: true });
-        }
-    }
-
-    /// A client says that it has no other connection: older ones are remains (RFC 7296 section 2.4).
-    fn forget_others(&mut self, now: Instant, sa: SaId, identity: &Identity) {
-        let others = self.by_identity.get(identity).into_iter().flatten();
-        let others: Vec<SaId> = others.copied().filter(|other| *other != sa).collect();
-        for other in others {
-            let _ = self.stack.endpoint.abandon(now, other);
-        }
-    }
-
-    fn closed(&mut self, sa: SaId, reason: CloseReason) {
-        let stats = Box::new(self.stack.tunnels.remove_all(sa));
-        if let Some(Eap::Radius(servers)) = &mut self.eap {
-            servers.forget(sa);
-        }
-        self.give_back(sa);
-        let Some(session) = self.sessions.remove(&sa) else { return };
-        self.events.push_back(match session.client {
-            Some(client) => {
-                if let Some(same) = self.by_identity.get_mut(&client.identity) {
-                    same.remove(&sa);
-                    if same.is_empty() {
-                        self.by_identity.remove(&client.identity);
-                    }
-                }
-                GatewayEvent::Disconnected { sa, client, reason, stats }
-            }
-            None => {
-                let (path, claimed) = (session.path, session.claimed);
-                let why = session.failure.unwrap_or_else(|| reason.to_string());
-                GatewayEvent::Refused(Box::new(Refusal { path, claimed, reason: why }))
-            }
-        });
-    }
-
-    fn deny<A: adit_ikev2::Answer>(&mut self, now: Instant, ticket: Ticket<A>, why: &'static str) {
-        let _ = self.stack.endpoint.answer(now, ticket, Err::<A, _>(Deny::because(why)));
+        [self.stack.poll_timeout(), radius, fetch].into_iter().flatten().min()
     }
 }
 

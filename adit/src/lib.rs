@@ -17,8 +17,9 @@ pub mod tokio;
 
 pub use client::{Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 pub use config::{
-    ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, GatewayConfig,
-    GatewayProof, Key, OwnCertificate, Policy, SetupError, Staple, Trust,
+    ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, Fragmentation,
+    GatewayConfig, GatewayProof, Key, OwnCertificate, PathMtuPolicy, Policy, SetupError, Staple,
+    Trust,
 };
 pub use gateway::{ConnectedClient, Gateway, GatewayEvent, Refusal, Target};
 pub use limits::Limits;

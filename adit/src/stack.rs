@@ -16,7 +16,7 @@ use adit_platform::signature::{SignatureScheme, SigningKey};
 use adit_platform::{Instant, Provider, Rng, UnixTime};
 
 use crate::adapters::esp::{Sealed, SendError, Tunnels};
-use crate::config::Clocks;
+use crate::config::{Clocks, PathMtuPolicy};
 
 /// What a datagram was.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,9 +72,11 @@ impl Stack {
         provider: Provider,
         rng: Box<dyn Rng>,
         clocks: Clocks,
+        path_mtu: PathMtuPolicy,
     ) -> Result<Self, adit_ikev2::CommandError> {
         let endpoint = Endpoint::new(Arc::new(config), provider, rng)?;
-        Ok(Self { endpoint, tunnels: Tunnels::new(provider), clocks, dirty: false })
+        let tunnels = Tunnels::new(provider, path_mtu, clocks.now);
+        Ok(Self { endpoint, tunnels, clocks, dirty: false })
     }
 
     pub(crate) fn set_clocks(&mut self, clocks: Clocks) {
@@ -122,10 +124,28 @@ impl Stack {
 
     pub(crate) fn seal(
         &mut self,
+        now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
     ) -> Result<Sealed, SendError> {
-        self.tunnels.seal(buf, packet)
+        self.tunnels.seal(now, buf, packet)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        self.tunnels.handle_timeout(now);
+    }
+
+    pub(crate) fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
+        match self.tunnels.poll_fragment(datagram) {
+            Some(path) => Some(path),
+            None => Some(self.endpoint.poll_transmit(datagram)?.path),
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.endpoint.poll_timeout(), self.tunnels.poll_timeout()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Renews or closes children that have carried as much as they may.
@@ -146,7 +166,8 @@ impl Stack {
         child: &ChildSa,
         ticket: Ticket<Installed>,
     ) {
-        let installed = self.tunnels.install(ticket.sa(), path, child, self.endpoint.rng());
+        let rng = self.endpoint.rng();
+        let installed = self.tunnels.install(now, ticket.sa(), path, child, rng);
         let answer = match installed {
             Ok(()) => Ok(Installed),
             Err(error) => Err(Deny::because(error.to_string())),
@@ -155,8 +176,8 @@ impl Stack {
         let _ = self.endpoint.answer(now, ticket, answer);
     }
 
-    pub(crate) fn established(&mut self, sa: SaId, child: ChildId) {
-        self.tunnels.promote(sa, child);
+    pub(crate) fn established(&mut self, now: Instant, sa: SaId, child: ChildId) {
+        self.tunnels.promote(now, sa, child);
     }
 
     /// Signs with the first scheme that the key can.

@@ -12,7 +12,7 @@ mod gateway;
 
 use std::time::Duration;
 
-use adit::{ClientProof, GatewayProof, Staple};
+use adit::{ClientProof, Fragmentation, GatewayProof, Staple};
 use adit_ikev2::Identity;
 use adit_platform::kex::KexAlgorithm;
 use adit_platform::simd::PROVIDER;
@@ -108,6 +108,11 @@ fn settings_arrive() {
         [tunnel]
         mtu = 1280
         subnets = ["10.0.0.0/8"]
+        [path]
+        mtu = 1492
+        minimum = 1280
+        fragmentation = "outer"
+        discover = false
         [ike]
         proposals = ["aes256gcm16-prfsha384-ecp384"]
         rekey = "90s"
@@ -134,6 +139,9 @@ fn settings_arrive() {
     assert_eq!(config.endpoint.limits.cookie_threshold, 0);
     assert!(!config.endpoint.signature_authentication);
     assert_eq!(settings.mtu, 1280);
+    let path = config.policy.path_mtu;
+    assert_eq!((path.link, path.minimum, path.discover), (1492, 1280, false));
+    assert_eq!(path.fragmentation, Fragmentation::Outer);
 }
 
 #[test]
@@ -159,6 +167,8 @@ fn a_wrong_client_is_refused_with_line_and_reason() {
     r("[client]", "[ike]\nfragment_size = 20\n[client]", "256 to 65000");
     r("[client]", "[ike]\nsignatures = \"none\"\n[client]", "\"legacy\"");
     r("[client]", "[tunnel]\nmtu = 100\n[client]", "1280 to 9000");
+    r("[client]", "[path]\nmtu = 500\n[client]", "576 to 65535");
+    r("[client]", "[path]\nfragmentation = \"both\"\n[client]", "\"outer\"");
     r("[client]", "[tunnel]\nsubnets = [\"10.0.0.0/33\"]\n[client]", "no subnet");
     r("[client]", "[tunnel]\ndevice = \"a-name-too-long-for-it\"\n[client]", "1 to 15 bytes");
     let ours = "id = \"alice@lab.test\"\npsk = \"shared\"";

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::common::file::{ConfigError, File};
 use crate::common::ike::{Debug, Ike, KeyLog, device, identity, mtu, net};
+use crate::common::path::Path as PathToml;
 use crate::common::pki::{Authorities, own};
 
 /// What the example needs besides the library's configuration.
@@ -30,6 +31,8 @@ struct Toml {
     listen: Listen,
     #[serde(default)]
     tunnel: Tunnel,
+    #[serde(default)]
+    path: PathToml,
     #[serde(default)]
     ike: Ike,
     #[serde(default)]
@@ -119,6 +122,7 @@ pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, Con
     config.gateway_nat_t_port = toml.gateway.nat_t_port.unwrap_or(4500);
     config.endpoint.nat_t_port = toml.listen.nat_t_port.unwrap_or(4500);
     config.policy = toml.ike.policy(file)?;
+    config.policy.path_mtu = toml.path.policy(file)?;
     toml.ike.apply(file, &mut config.endpoint)?;
     if let Some(subnets) = &toml.tunnel.subnets {
         config.subnets = file.values(subnets, net)?;

@@ -76,6 +76,7 @@ async fn run(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
             }
             ClientEvent::Connected(connection) => {
                 configure(driver.device(), &connection).await?;
+                driver.device().set_mtu(device_mtu(settings.mtu, connection.mtu))?;
                 if let Some(path) = &settings.resolv_conf {
                     dns = Some(ResolvConf::write(path, &connection)?);
                 }
@@ -86,6 +87,10 @@ async fn run(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
             }
             ClientEvent::Rekeyed { child } => {
                 stage(if child { "new child keys" } else { "new IKE keys" });
+            }
+            ClientEvent::PathMtu { mtu } => {
+                stage(&format!("packets of up to {mtu} bytes pass whole"));
+                driver.device().set_mtu(device_mtu(settings.mtu, mtu))?;
             }
             ClientEvent::PathChanged(path) => stage(&format!("gateway now at {}", path.remote)),
             ClientEvent::KeyLog(line) => {
@@ -129,6 +134,11 @@ async fn configure(tun: &mut TunDevice, connection: &Connection) -> std::io::Res
         tun.add_route(*net).await?;
     }
     Ok(())
+}
+
+/// Never less than IPv6 needs: RFC 8200 section 5. What is longer than the path then goes in fragments.
+fn device_mtu(configured: u16, path: usize) -> u16 {
+    configured.min(u16::try_from(path).unwrap_or(u16::MAX)).max(1280)
 }
 
 /// Asks on the terminal, without holding up the tunnel's runtime.

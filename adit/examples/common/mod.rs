@@ -2,4 +2,5 @@
 
 pub(crate) mod file;
 pub(crate) mod ike;
+pub(crate) mod path;
 pub(crate) mod pki;

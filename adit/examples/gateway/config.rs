@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use crate::common::file::{ConfigError, File};
 use crate::common::ike::{Debug, Ike, KeyLog, device, identity, mtu, net};
+use crate::common::path::Path as PathToml;
 use crate::common::pki::{Authorities, own};
 
 /// What the example needs besides the library's configuration.
@@ -42,6 +43,8 @@ struct Toml {
     limits: LimitsToml,
     #[serde(default)]
     tunnel: Tunnel,
+    #[serde(default)]
+    path: PathToml,
     #[serde(default)]
     ike: Ike,
     #[serde(default)]
@@ -142,6 +145,7 @@ pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, Con
     config.endpoint.ike_port = toml.listen.port.unwrap_or(500);
     config.endpoint.nat_t_port = toml.listen.nat_t_port.unwrap_or(4500);
     config.policy = toml.ike.policy(file)?;
+    config.policy.path_mtu = toml.path.policy(file)?;
     toml.ike.apply(file, &mut config.endpoint)?;
     config.certificate = match (&toml.gateway.certificate, &toml.gateway.key) {
         (Some(certificate), Some(key)) => Some(own(file, certificate, key, provider)?),

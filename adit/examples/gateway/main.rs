@@ -83,6 +83,9 @@ async fn run(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
                 println!("{sa:?}: new {} keys", if child { "child" } else { "IKE" });
             }
             GatewayEvent::PathChanged { sa, path } => println!("{sa:?}: now at {}", path.remote),
+            GatewayEvent::PathMtu { sa, mtu } => {
+                println!("{sa:?}: packets of up to {mtu} bytes pass whole");
+            }
             GatewayEvent::CertificateWarning { sa, warning } => println!("{sa:?}: {warning}"),
             GatewayEvent::KeyLog(line) => {
                 if let Some(key_log) = &settings.key_log {

@@ -1,23 +1,33 @@
 //! Child SAs of ikev2 carried by esp: answers [`Ask::Install`](adit_ikev2::Ask::Install).
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod error;
+mod paths;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 use core::ops::Range;
 
-use adit_esp::ip::{IpError, IpPacket};
-use adit_esp::sad::{self, ChildStats, Expiry, Sad, SadError, Succession};
+use adit_esp::fragment::Fragments;
+use adit_esp::ip::IpPacket;
+use adit_esp::pmtu::{Passage, TooBigReport, too_big};
+use adit_esp::sad::{self, ChildStats, Expiry, Sad, Succession};
 use adit_esp::selector::{PortRange, Selectors, TrafficSelector};
 use adit_esp::{
-    Inbound, LifetimeEvent, NextHeader, OpenError, Outbound, SaConfig, SaKeys, SealError,
-    SetupError, Spi, keylog,
+    Inbound, LifetimeEvent, NextHeader, OpenError, Outbound, SaConfig, SaKeys, Spi, keylog,
 };
 use adit_ikev2::wire as ike;
 use adit_ikev2::{ChildId, ChildSa, Mode, Path, SaId};
-use adit_platform::{Provider, Rng, Secret};
+use adit_platform::{Instant, Provider, Rng, Secret};
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
+
+use crate::config::PathMtuPolicy;
+use crate::limits::AttemptRate;
+
+use paths::{Paths, Word};
+
+pub use error::{InstallError, SendError};
 
 /// The ESP side of all IKE SAs of one endpoint: seals what goes to a peer, opens what comes from it.
 ///
@@ -36,6 +46,13 @@ pub struct Tunnels {
     by_host: BTreeMap<IpAddr, Vec<sad::ChildId>>,
     /// All others.
     by_range: Vec<sad::ChildId>,
+    paths: Paths,
+    /// IKE SAs whose tunnels carry longer or shorter packets than before.
+    resized: BTreeSet<SaId>,
+    /// Sealed fragments of an inner packet, but for its first.
+    fragments: VecDeque<(Path, Vec<u8>)>,
+    /// Of the ICMP messages that senders of too long packets get.
+    answers: AttemptRate,
     /// What peers carried with children that are gone.
     past: BTreeMap<SaId, ChildStats>,
     key_log: Option<Vec<String>>,
@@ -51,8 +68,11 @@ struct Pair {
 /// One pair and those that replaced it.
 #[derive(Debug)]
 struct Tunnel {
+    sa: SaId,
     path: Path,
     selectors: Selectors,
+    /// The longest inner packet whose datagram the path carries whole, in bytes.
+    mtu: usize,
 }
 
 /// An inner packet that became a datagram.
@@ -62,6 +82,10 @@ pub struct Sealed {
     pub path: Path,
     /// Where in the buffer the UDP payload lies.
     pub datagram: Range<usize>,
+    /// True if the packet was too long for the path and was fragmented (RFC 4301 section 8.2.1): this is the first
+    /// fragment, and those behind it come out of [`poll_fragment`](Tunnels::poll_fragment), or the machine's
+    /// `poll_transmit`, and are to be sent next.
+    pub more: bool,
 }
 
 /// A child that should be rekeyed, or that stopped, because of what it has carried.
@@ -77,9 +101,13 @@ pub struct Spent {
 
 impl Tunnels {
     /// No tunnels yet.
-    pub fn new(provider: Provider) -> Self {
+    pub fn new(provider: Provider, path_mtu: PathMtuPolicy, now: Instant) -> Self {
         Self {
             provider,
+            paths: Paths::new(path_mtu),
+            resized: BTreeSet::new(),
+            fragments: VecDeque::new(),
+            answers: AttemptRate::new(ANSWERS_PER_MINUTE, now),
             sad: Sad::new(),
             pairs: BTreeMap::new(),
             by_spi: BTreeMap::new(),
@@ -103,6 +131,7 @@ impl Tunnels {
     /// If the mode is not tunnel, the keys do not fit, or the SPI is in use.
     pub fn install(
         &mut self,
+        now: Instant,
         sa: SaId,
         path: Path,
         child: &ChildSa,
@@ -154,15 +183,22 @@ impl Tunnels {
         self.by_spi.insert(inbound_spi.0, (sa, child.id));
         self.unroute(tunnel);
         self.route(tunnel, &selectors);
-        self.tunnels.insert(tunnel, Tunnel { path, selectors });
+        let before = self.tunnels.get(&tunnel).map(|before| (before.path.remote.ip(), before.mtu));
+        let mtu = before.map_or(0, |(_, mtu)| mtu);
+        self.paths.enter(path.remote.ip(), tunnel);
+        if let Some((remote, _)) = before.filter(|(remote, _)| *remote != path.remote.ip()) {
+            self.paths.leave(remote, tunnel);
+        }
+        self.tunnels.insert(tunnel, Tunnel { sa, path, selectors, mtu });
+        self.fit(now, tunnel);
         Ok(())
     }
 
     /// Sends through this child from now on instead of the one that it replaces.
-    pub fn promote(&mut self, sa: SaId, child: ChildId) {
-        if let Some(pair) = self.pair(sa, child) {
-            self.sad.promote(pair.inbound);
-        }
+    pub fn promote(&mut self, now: Instant, sa: SaId, child: ChildId) {
+        let Some(&Pair { inbound, tunnel }) = self.pair(sa, child) else { return };
+        self.sad.promote(inbound);
+        self.fit(now, tunnel);
     }
 
     /// Removes a child.
@@ -173,7 +209,9 @@ impl Tunnels {
         self.sad.remove_pair(pair.inbound);
         if self.sad.inbound_spis(pair.tunnel).is_empty() {
             self.unroute(pair.tunnel);
-            self.tunnels.remove(&pair.tunnel);
+            if let Some(tunnel) = self.tunnels.remove(&pair.tunnel) {
+                self.paths.leave(tunnel.path.remote.ip(), pair.tunnel);
+            }
             if let Some(stats) = self.sad.remove(pair.tunnel) {
                 let past = self.past.entry(sa).or_default();
                 past.inbound += stats.inbound;
@@ -190,6 +228,7 @@ impl Tunnels {
             self.remove(sa, child);
         }
         self.pairs.remove(&sa);
+        self.resized.remove(&sa);
         self.past.remove(&sa).unwrap_or_default()
     }
 
@@ -204,8 +243,7 @@ impl Tunnels {
 
     /// What the peer of an IKE SA may be sent, as the subnets that make up its traffic selectors.
     pub fn remote_subnets(&self, sa: SaId) -> Vec<IpNet> {
-        let pairs = self.pairs.get(&sa).into_iter().flat_map(BTreeMap::values);
-        let tunnels: BTreeSet<sad::ChildId> = pairs.map(|pair| pair.tunnel).collect();
+        let tunnels = self.tunnels_of(sa);
         let tunnels = tunnels.iter().filter_map(|id| self.tunnels.get(id));
         let ranges = tunnels.flat_map(|tunnel| tunnel.selectors.remote.iter());
         let mut subnets: Vec<IpNet> = ranges
@@ -222,19 +260,74 @@ impl Tunnels {
     }
 
     /// The peer is reached elsewhere from now on.
-    pub fn set_path(&mut self, sa: SaId, path: Path) {
-        for pair in self.pairs.get(&sa).into_iter().flat_map(BTreeMap::values) {
-            if let Some(tunnel) = self.tunnels.get_mut(&pair.tunnel) {
-                tunnel.path = path;
+    pub fn set_path(&mut self, now: Instant, sa: SaId, path: Path) {
+        for id in self.tunnels_of(sa) {
+            let Some(tunnel) = self.tunnels.get_mut(&id) else { continue };
+            let before = core::mem::replace(&mut tunnel.path, path).remote.ip();
+            if before != path.remote.ip() {
+                self.paths.enter(path.remote.ip(), id);
+                self.paths.leave(before, id);
+                self.fit(now, id);
             }
         }
+    }
+
+    /// The longest inner packet, in bytes, that the tunnels of an IKE SA carry in one datagram that the path does not
+    /// have to fragment: what to set as MTU of a packet device. `None` if there is no tunnel.
+    pub fn mtu(&self, sa: SaId) -> Option<usize> {
+        let tunnels = self.tunnels_of(sa);
+        tunnels.iter().filter_map(|id| self.tunnels.get(id)).map(|tunnel| tunnel.mtu).min()
+    }
+
+    /// The host says that the path to `remote` carries IP packets of `mtu` bytes, headers included. It is believed
+    /// in both directions, down to the policy's minimum.
+    pub fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
+        self.paths.learn(now, remote, mtu, Word::OfHost);
+        self.fit_all(now, remote);
+    }
+
+    /// A router says that an ESP packet was too long for it. It is believed for ten minutes, if the packet was one of
+    /// ours. Returns whether it was.
+    pub fn handle_too_big(&mut self, now: Instant, report: &TooBigReport) -> bool {
+        //= RFC 4301 section 8.2.1: the SPI must be one that is in use.
+        let tunnels = self.paths.tunnels(report.destination);
+        let is_ours = |id: &sad::ChildId| {
+            self.sad.outbound(*id).is_some_and(|outbound| outbound.spi() == report.spi)
+        };
+        let believed = tunnels.iter().any(is_ours);
+        if believed {
+            self.paths.learn(now, report.destination, report.mtu, Word::OfRouter);
+            self.fit_all(now, report.destination);
+        }
+        believed
+    }
+
+    /// Forgets what routers said long ago.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(remote) = self.paths.poll_aged(now) {
+            self.fit_all(now, remote);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.paths.poll_timeout()
+    }
+
+    /// The next IKE SA whose [`mtu`](Self::mtu) has changed, and what it is now.
+    pub fn poll_mtu(&mut self) -> Option<(SaId, usize)> {
+        while let Some(sa) = self.resized.pop_first() {
+            if let Some(mtu) = self.mtu(sa) {
+                return Some((sa, mtu));
+            }
+        }
+        None
     }
 
     /// What the children of an IKE SA have carried so far, those that are gone included.
     pub fn stats(&self, sa: SaId) -> ChildStats {
         let mut sum = self.past.get(&sa).copied().unwrap_or_default();
-        let pairs = self.pairs.get(&sa).into_iter().flat_map(BTreeMap::values);
-        let tunnels: BTreeSet<sad::ChildId> = pairs.map(|pair| pair.tunnel).collect();
+        let tunnels = self.tunnels_of(sa);
         for tunnel in tunnels {
             if let Some(stats) = self.sad.stats(tunnel) {
                 sum.inbound += stats.inbound;
@@ -256,26 +349,90 @@ impl Tunnels {
 
     /// Seals the inner packet at `packet`, in place, for the peer whose selectors admit it.
     ///
-    /// Needs [`HEADROOM`](Self::HEADROOM) bytes in front and [`TAILROOM`](Self::TAILROOM) behind it.
+    /// Needs [`HEADROOM`](Self::HEADROOM) bytes in front and [`TAILROOM`](Self::TAILROOM) behind it. A packet that
+    /// is too long for the path is fragmented if it may be ([`Sealed::more`]), or else refused with what its sender
+    /// has to be told.
     ///
     /// # Errors
-    /// If it is no IP packet, no tunnel is for it, or it cannot be sealed.
+    /// If it is no IP packet, no tunnel is for it, it is too long, or it cannot be sealed.
     #[inline]
-    pub fn seal(&mut self, buf: &mut [u8], packet: Range<usize>) -> Result<Sealed, SendError> {
+    pub fn seal(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+        packet: Range<usize>,
+    ) -> Result<Sealed, SendError> {
         let bytes = buf.get(packet.clone()).ok_or(SendError::OutOfBounds)?;
         let inner = IpPacket::parse(bytes).map_err(SendError::NotIp)?;
         let hosts = self.by_host.get(&inner.destination).map_or(&[][..], Vec::as_slice);
-        let (id, path) = hosts
+        let (id, path, mtu) = hosts
             .iter()
             .chain(&self.by_range)
             .find_map(|id| {
                 let tunnel = self.tunnels.get(id)?;
-                tunnel.selectors.admit_outbound(&inner).then_some((*id, tunnel.path))
+                let admitted = tunnel.selectors.admit_outbound(&inner);
+                admitted.then_some((*id, tunnel.path, tunnel.mtu))
             })
             .ok_or(SendError::NoTunnel { destination: inner.destination })?;
-        let next = if inner.destination.is_ipv4() { NextHeader::IPV4 } else { NextHeader::IPV6 };
-        let datagram = self.sad.seal(id, buf, packet, next).map_err(SendError::Seal)?;
-        Ok(Sealed { path, datagram })
+        if packet.len() > mtu {
+            match Passage::of(&inner, mtu, self.paths.policy().fragmentation) {
+                // The host's IP layer fragments the datagram.
+                Passage::Fits | Passage::FragmentOuter => {}
+                Passage::FragmentInner { mtu } => {
+                    return self.seal_fragments(id, path, buf, packet, mtu);
+                }
+                Passage::TooBig { mtu } => {
+                    // As if from the host that the packet is for: a route back leads into the tunnel as well.
+                    let router = Some(inner.destination).filter(|address| !address.is_multicast());
+                    let answer = router.and_then(|router| too_big(bytes, mtu, router));
+                    let answer = answer.filter(|_| self.answers.take(now));
+                    return Err(SendError::TooBig { mtu, answer });
+                }
+            }
+        }
+        let datagram = self.sad.seal(id, buf, packet, version(&inner)).map_err(SendError::Seal)?;
+        Ok(Sealed { path, datagram, more: false })
+    }
+
+    /// Seals the packet at `packet` in fragments: the first in its place, the others for
+    /// [`poll_fragment`](Self::poll_fragment).
+    #[cold]
+    fn seal_fragments(
+        &mut self,
+        id: sad::ChildId,
+        path: Path,
+        buf: &mut [u8],
+        packet: Range<usize>,
+        mtu: usize,
+    ) -> Result<Sealed, SendError> {
+        if self.fragments.len() > MAX_FRAGMENTS {
+            return Err(SendError::Undrained);
+        }
+        let whole = buf.get(packet.clone()).ok_or(SendError::OutOfBounds)?.to_vec();
+        let mut fragments = Fragments::of_inner(&whole, mtu).map_err(SendError::Fragment)?;
+        let first = buf.get_mut(packet.clone()).ok_or(SendError::OutOfBounds)?;
+        let len = fragments.write_next(first).map_err(SendError::Fragment)?.unwrap_or(0);
+        let first = packet.start..packet.start + len;
+        let datagram = self.sad.seal(id, buf, first, NextHeader::IPV4).map_err(SendError::Seal)?;
+        let mut more = false;
+        let mut room = alloc::vec![0; Self::HEADROOM + mtu + Self::TAILROOM];
+        while let Some(inside) = room.get_mut(Self::HEADROOM..)
+            && let Some(len) = fragments.write_next(inside).map_err(SendError::Fragment)?
+        {
+            let fragment = Self::HEADROOM..Self::HEADROOM + len;
+            let sealed = self.sad.seal(id, &mut room, fragment, NextHeader::IPV4);
+            let sealed = sealed.map_err(SendError::Seal)?;
+            self.fragments.extend(room.get(sealed).map(|datagram| (path, datagram.to_vec())));
+            more = true;
+        }
+        Ok(Sealed { path, datagram, more })
+    }
+
+    /// The next fragment of a packet that was sealed in more than one, written over the content of `datagram`.
+    pub fn poll_fragment(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
+        let (path, fragment) = self.fragments.pop_front()?;
+        *datagram = fragment;
+        Some(path)
     }
 
     /// Children that have carried as much as they may.
@@ -301,6 +458,29 @@ impl Tunnels {
 
     fn pair(&self, sa: SaId, child: ChildId) -> Option<&Pair> {
         self.pairs.get(&sa)?.get(&child)
+    }
+
+    fn tunnels_of(&self, sa: SaId) -> BTreeSet<sad::ChildId> {
+        let pairs = self.pairs.get(&sa).into_iter().flat_map(BTreeMap::values);
+        pairs.map(|pair| pair.tunnel).collect()
+    }
+
+    fn fit_all(&mut self, now: Instant, remote: IpAddr) {
+        for id in self.paths.tunnels(remote) {
+            self.fit(now, id);
+        }
+    }
+
+    /// Reckons anew how long packets through a tunnel may be.
+    fn fit(&mut self, now: Instant, id: sad::ChildId) {
+        let (Some(tunnel), Some(outbound)) = (self.tunnels.get_mut(&id), self.sad.outbound(id))
+        else {
+            return;
+        };
+        let mtu = outbound.max_payload(self.paths.payload(now, tunnel.path.remote.ip()));
+        if core::mem::replace(&mut tunnel.mtu, mtu) != mtu {
+            self.resized.insert(tunnel.sa);
+        }
     }
 
     fn route(&mut self, id: sad::ChildId, selectors: &Selectors) {
@@ -330,6 +510,16 @@ impl Tunnels {
     }
 }
 
+/// Sealed fragments that wait to be taken: those of sixteen packets of the greatest length.
+const MAX_FRAGMENTS: usize = 1024;
+
+/// ICMP messages to senders of too long packets: ten a second, as RFC 4443 section 2.4 has it.
+const ANSWERS_PER_MINUTE: u32 = 600;
+
+fn version(packet: &IpPacket) -> NextHeader {
+    if packet.destination.is_ipv4() { NextHeader::IPV4 } else { NextHeader::IPV6 }
+}
+
 /// A range without an address.
 const NONE: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(0, 0, 0, 1), Ipv4Addr::UNSPECIFIED);
 
@@ -351,60 +541,3 @@ fn split(child: &ChildSa, keymat: &Secret) -> Result<SaKeys, InstallError> {
         keymat.expose().split_at_checked(at).ok_or(InstallError::ShortKeymat)?;
     Ok(SaKeys::new(Secret::copy_from(encryption), Secret::copy_from(integrity)))
 }
-
-/// Why a child SA could not be installed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum InstallError {
-    /// It was negotiated for transport mode, which a remote-access tunnel is not.
-    NotTunnel,
-    /// Its keying material is shorter than its suite needs.
-    ShortKeymat,
-    /// The SAs could not be made.
-    Setup(SetupError),
-    /// The database has no place for them.
-    Sad(SadError),
-}
-
-impl fmt::Display for InstallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTunnel => f.write_str("the child SA is not in tunnel mode"),
-            Self::ShortKeymat => f.write_str("too little keying material for the suite"),
-            Self::Setup(error) => error.fmt(f),
-            Self::Sad(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for InstallError {}
-
-/// Why an inner packet was not sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The range does not lie in the buffer.
-    OutOfBounds,
-    /// It is no IP packet.
-    NotIp(IpError),
-    /// No tunnel is for such packets.
-    NoTunnel {
-        /// Where the packet wanted to go.
-        destination: IpAddr,
-    },
-    /// Its tunnel could not seal it.
-    Seal(SealError),
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfBounds => f.write_str("the packet lies outside its buffer"),
-            Self::NotIp(error) => error.fmt(f),
-            Self::NoTunnel { destination } => write!(f, "no tunnel to {destination}"),
-            Self::Seal(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for SendError {}

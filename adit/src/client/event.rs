@@ -63,6 +63,11 @@ pub enum ClientEvent {
     },
     /// The gateway is reached at another address from now on.
     PathChanged(Path),
+    /// More is known of the path, and [`Connection::mtu`] has changed.
+    PathMtu {
+        /// What it is now, in bytes.
+        mtu: usize,
+    },
     /// A line for Wireshark; only after [`Client::dangerous_key_log`](crate::Client::dangerous_key_log).
     KeyLog(KeyLogLine),
     /// The connection is over, or did not come about.
@@ -88,6 +93,10 @@ pub struct Connection {
     pub dns: Vec<IpAddr>,
     /// What to route into the tunnel.
     pub routes: Vec<IpNet>,
+    /// The longest inner packet, in bytes, that goes in one datagram which the path carries whole, as far as is known:
+    /// the MTU to set on the packet device, which needs 1280 at least for IPv6 (RFC 8200 section 5). Longer packets
+    /// pass in fragments, or their senders are told.
+    pub mtu: usize,
 }
 
 /// The right to answer a [`ClientEvent::AskPassword`].

@@ -51,6 +51,15 @@ pub enum GatewayEvent {
         /// The address.
         path: Path,
     },
+    /// So long are the inner packets that go to a client in one datagram which its path carries whole: after
+    /// `Connected`, and when it changes. The gateway itself fragments longer ones or tells their senders; a host that
+    /// routes to each client by itself may do so before.
+    PathMtu {
+        /// The client.
+        sa: SaId,
+        /// In bytes.
+        mtu: usize,
+    },
     /// A line for Wireshark; only after [`Gateway::dangerous_key_log`](crate::Gateway::dangerous_key_log).
     KeyLog(KeyLogLine),
     /// Somebody tried to connect and did not succeed.

@@ -15,9 +15,10 @@ use super::device::PacketDevice;
 use super::fetch::fetch;
 use super::host::{Clock, SystemRng};
 use super::machine::Machine;
+use super::path::PathWatch;
 use super::udp::{MAX_RUN, UdpPort};
 use crate::adapters::certificates::FetchId;
-use crate::adapters::esp::Tunnels;
+use crate::adapters::esp::{SendError, Tunnels};
 use crate::client::PasswordTicket;
 use crate::config::{Clocks, EapServer};
 use crate::{Client, ClientConfig, Gateway, GatewayConfig, Received, SetupError, Target};
@@ -54,6 +55,7 @@ pub struct Driver<M, D> {
     /// ESP packets of one peer, one behind the other, on their way to a socket.
     run: Run,
     datagram: Vec<u8>,
+    paths: PathWatch,
     dropped: u64,
 }
 
@@ -79,7 +81,8 @@ impl<D: PacketDevice> ClientDriver<D> {
     ) -> Result<Self, BindError> {
         let endpoint = &mut config.endpoint;
         endpoint.ike_port = config.local.port();
-        let ports = bind_ports(&[config.local.ip()], endpoint)?;
+        let discover = config.policy.path_mtu.discover;
+        let ports = bind_ports(&[config.local.ip()], endpoint, discover)?;
         let mut ip = config.local.ip();
         if ip.is_unspecified() {
             ip = source_address(config.gateway)?;
@@ -132,7 +135,8 @@ impl<D: PacketDevice> GatewayDriver<D> {
         provider: Provider,
         device: D,
     ) -> Result<Self, BindError> {
-        let ports = bind_ports(addresses, &mut config.endpoint)?;
+        let discover = config.policy.path_mtu.discover;
+        let ports = bind_ports(addresses, &mut config.endpoint, discover)?;
         let server = match &config.clients.eap {
             Some(EapServer::Radius(radius)) => radius.servers.first().map(|server| server.address),
             _ => None,
@@ -192,6 +196,7 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
             received: vec![0; 65_536],
             run: Run { buf, len: 0, size: 0, path: None },
             datagram: Vec::new(),
+            paths: PathWatch::default(),
             dropped: 0,
         }
     }
@@ -291,9 +296,7 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
     /// Sends what is to be sent and starts what is to be fetched, up to the next event for the host.
     fn settle(&mut self) -> Option<M::Event> {
         loop {
-            while let Some(target) = self.machine.poll_transmit(&mut self.datagram) {
-                self.send(target);
-            }
+            self.transmit();
             match self.machine.poll_event()? {
                 Ok(event) => return Some(event),
                 Err(wanted) => {
@@ -303,6 +306,12 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
                     });
                 }
             }
+        }
+    }
+
+    fn transmit(&mut self) {
+        while let Some(target) = self.machine.poll_transmit(&mut self.datagram) {
+            self.send(target);
         }
     }
 
@@ -340,9 +349,7 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
                     }
                 }
             }
-            while let Some(target) = self.machine.poll_transmit(&mut self.datagram) {
-                self.send(target);
-            }
+            self.transmit();
         }
         Ok(())
     }
@@ -377,9 +384,17 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
                         self.run.size = size;
                     }
                     self.run.len += size;
-                    if size < self.run.size {
+                    if size < self.run.size || sealed.more {
                         self.flush_run();
                     }
+                    if sealed.more {
+                        self.transmit();
+                    }
+                }
+                Err(SendError::TooBig { answer: Some(answer), .. }) => {
+                    // A device that has no room for it will be sent the packet again.
+                    let _ = self.device.try_send(&answer);
+                    self.dropped += 1;
                 }
                 Err(_) => self.dropped += 1,
             }
@@ -398,6 +413,10 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
         let contents = self.run.buf.get(..self.run.len).unwrap_or_default();
         if send(&self.ports, path, contents, self.run.size).is_err() {
             self.dropped += 1;
+        }
+        let now = self.clock.now();
+        if let Some(mtu) = self.paths.ask(now, path) {
+            self.machine.handle_path_mtu(now, path.remote.ip(), mtu);
         }
     }
 
@@ -432,20 +451,23 @@ fn clocks(clock: &Clock) -> Clocks {
 fn bind_ports(
     addresses: &[IpAddr],
     endpoint: &mut EndpointConfig,
+    discover: bool,
 ) -> Result<Vec<UdpPort>, BindError> {
     let single = endpoint.ike_port == endpoint.nat_t_port && endpoint.ike_port != 0;
     let mut ports = Vec::new();
-    let mut bind = |ip: IpAddr, wanted: &mut u16| -> Result<(), BindError> {
+    let mut bind = |ip: IpAddr, wanted: &mut u16, discover| -> Result<(), BindError> {
         let address = SocketAddr::new(ip, *wanted);
-        let port = UdpPort::bind(address).map_err(|error| BindError::Socket { address, error })?;
+        let port = UdpPort::bind(address, discover)
+            .map_err(|error| BindError::Socket { address, error })?;
         *wanted = port.local().port();
         ports.push(port);
         Ok(())
     };
     for ip in addresses {
-        bind(*ip, &mut endpoint.ike_port)?;
+        // ESP has the other port.
+        bind(*ip, &mut endpoint.ike_port, single && discover)?;
         if !single {
-            bind(*ip, &mut endpoint.nat_t_port)?;
+            bind(*ip, &mut endpoint.nat_t_port, discover)?;
         }
     }
     Ok(ports)

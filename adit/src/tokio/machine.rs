@@ -1,6 +1,6 @@
 //! What the driver needs of a gateway or client.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use adit_ikev2::Path;
@@ -26,6 +26,8 @@ pub trait Machine: Send + sealed::Sealed {
     ) -> Result<Sealed, SendError>;
     #[doc(hidden)]
     fn handle_radius(&mut self, now: Instant, socket: u16, from: SocketAddr, datagram: &[u8]);
+    #[doc(hidden)]
+    fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize);
     #[doc(hidden)]
     fn handle_timeout(&mut self, now: Instant);
     #[doc(hidden)]
@@ -66,6 +68,10 @@ impl Machine for Client {
     }
 
     fn handle_radius(&mut self, _: Instant, _: u16, _: SocketAddr, _: &[u8]) {}
+
+    fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
+        self.handle_path_mtu(now, remote, mtu);
+    }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.handle_timeout(now);
@@ -118,6 +124,10 @@ impl Machine for Gateway {
     fn handle_radius(&mut self, now: Instant, socket: u16, from: SocketAddr, datagram: &[u8]) {
         // What is discarded has no effect, and who sent it is not known.
         let _ = self.handle_radius(now, socket, from, datagram);
+    }
+
+    fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
+        self.handle_path_mtu(now, remote, mtu);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -28,6 +28,7 @@ mod driver;
 mod fetch;
 mod host;
 mod machine;
+mod path;
 #[cfg(target_os = "linux")]
 mod tun;
 mod udp;

@@ -39,6 +39,12 @@ impl TunDevice {
         Ok(Self { device, routes: AsyncRouteManager::new()?, index, foreign: Vec::new() })
     }
 
+    /// Sets the MTU of inner packets: [`Connection::mtu`](crate::Connection::mtu). Below 1280 bytes the device loses
+    /// its IPv6 addresses.
+    pub fn set_mtu(&mut self, mtu: u16) -> io::Result<()> {
+        self.device.set_mtu(mtu)
+    }
+
     /// Gives the device an address.
     pub fn add_address(&mut self, address: IpNet) -> io::Result<()> {
         match address {

@@ -32,7 +32,8 @@ pub(super) struct Run {
 }
 
 impl UdpPort {
-    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+    /// `discover`: what is sent has DF set, as far as the kernel takes the path to carry it.
+    pub(super) fn bind(address: SocketAddr, discover: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             // IPv4 has a socket of its own: mapped addresses would not match in NAT detection.
@@ -44,7 +45,7 @@ impl UdpPort {
         // Best effort: the kernel caps them at net.core.rmem_max and wmem_max.
         let _ = state.set_recv_buffer_size((&socket).into(), BUFFER);
         let _ = state.set_send_buffer_size((&socket).into(), BUFFER);
-        allow_fragmentation(&socket)?;
+        set_mtu_discovery(&socket, discover)?;
         let socket = tokio::net::UdpSocket::from_std(socket.into())?;
         let local = socket.local_addr()?;
         Ok(Self { socket, state, local })
@@ -71,7 +72,7 @@ impl UdpPort {
     }
 
     /// Sends datagrams of `size` bytes each, the last one perhaps shorter. A full queue drops them, as the
-    /// network might.
+    /// network might. Those that the path does not carry in one piece are fragmented by the kernel.
     pub(super) fn try_send(
         &self,
         from: IpAddr,
@@ -80,7 +81,24 @@ impl UdpPort {
         size: usize,
     ) -> io::Result<()> {
         let segments = if contents.len() > size { self.state.max_gso_segments() } else { 1 };
-        for contents in contents.chunks(size.saturating_mul(segments.max(1)).max(1)) {
+        match self.send_segments(from, to, contents, size, segments.max(1)) {
+            // The kernel segments no datagrams that it would have to fragment.
+            Err(error) if segments > 1 && is_too_long(&error) => {
+                self.send_segments(from, to, contents, size, 1)
+            }
+            sent => sent,
+        }
+    }
+
+    fn send_segments(
+        &self,
+        from: IpAddr,
+        to: SocketAddr,
+        contents: &[u8],
+        size: usize,
+        segments: usize,
+    ) -> io::Result<()> {
+        for contents in contents.chunks(size.saturating_mul(segments).max(1)) {
             let transmit = Transmit {
                 destination: to,
                 ecn: None,
@@ -96,21 +114,33 @@ impl UdpPort {
     }
 }
 
-/// IKE messages of peers without RFC 7383 may need IP fragments, which QUIC, that quinn-udp is made for,
-/// forbids.
+/// EMSGSIZE, or what older kernels say instead.
 #[cfg(target_os = "linux")]
-fn allow_fragmentation(socket: &Socket) -> io::Result<()> {
-    use rustix::net::sockopt;
-    let local = socket.local_addr()?;
-    if local.is_ipv6() {
-        sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DONT)?;
+fn is_too_long(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let too_long = [Errno::MSGSIZE, Errno::INVAL];
+    error.raw_os_error().is_some_and(|code| too_long.contains(&Errno::from_raw_os_error(code)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_too_long(_: &io::Error) -> bool {
+    false
+}
+
+/// Fragments are allowed in either case, which QUIC, that quinn-udp is made for, forbids: IKE messages of peers
+/// without RFC 7383 may need them, and ESP until the path is known.
+#[cfg(target_os = "linux")]
+fn set_mtu_discovery(socket: &Socket, discover: bool) -> io::Result<()> {
+    use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery as V4, Ipv6PathMtuDiscovery as V6};
+    if socket.local_addr()?.is_ipv6() {
+        sockopt::set_ipv6_mtu_discover(socket, if discover { V6::WANT } else { V6::DONT })?;
     } else {
-        sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DONT)?;
+        sockopt::set_ip_mtu_discover(socket, if discover { V4::WANT } else { V4::DONT })?;
     }
     Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allow_fragmentation(_: &Socket) -> io::Result<()> {
+fn set_mtu_discovery(_: &Socket, _: bool) -> io::Result<()> {
     Ok(())
 }

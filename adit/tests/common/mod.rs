@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use adit::adapters::eap::UserStore;
-use adit::adapters::esp::Tunnels;
+use adit::adapters::esp::{Sealed, SendError, Tunnels};
 use adit::{
     Client, ClientConfig, ClientEvent, ClientProof, Clocks, Connection, Disconnect, EapServer,
     Gateway, GatewayConfig, GatewayEvent, GatewayProof, Key, OwnCertificate, Received, Staple,
@@ -37,11 +37,11 @@ const ALICE: &str = "alice@adit.test";
 const PSK: &[u8] = b"correct horse battery staple";
 const RADIUS_SECRET: &[u8] = b"testing123";
 
-fn gateway_address(port: u16) -> SocketAddr {
+pub(crate) fn gateway_address(port: u16) -> SocketAddr {
     (Ipv4Addr::new(192, 0, 2, 1), port).into()
 }
 
-fn client_address(port: u16) -> SocketAddr {
+pub(crate) fn client_address(port: u16) -> SocketAddr {
     (Ipv4Addr::new(198, 51, 100, 7), port).into()
 }
 
@@ -276,22 +276,34 @@ impl World {
         })
     }
 
-    /// Sends an inner packet from the client; false if there is no tunnel for it.
+    /// Sends an inner packet from the client; false if that cannot be.
     pub(crate) fn send_from_client(&mut self, packet: &[u8]) -> bool {
-        let (mut buf, range) = with_room(packet);
-        let Ok(sealed) = self.client.handle_packet(self.now, &mut buf, range) else { return false };
-        self.put(sealed.path, buf[sealed.datagram].to_vec());
-        true
+        self.try_from_client(packet).is_ok()
     }
 
     /// The other way.
     pub(crate) fn send_from_gateway(&mut self, packet: &[u8]) -> bool {
+        self.try_from_gateway(packet).is_ok()
+    }
+
+    /// Sends an inner packet from the client and says what datagram it became.
+    pub(crate) fn try_from_client(&mut self, packet: &[u8]) -> Result<Vec<u8>, SendError> {
         let (mut buf, range) = with_room(packet);
-        let Ok(sealed) = self.gateway.handle_packet(self.now, &mut buf, range) else {
-            return false;
-        };
-        self.put(sealed.path, buf[sealed.datagram].to_vec());
-        true
+        let sealed = self.client.handle_packet(self.now, &mut buf, range)?;
+        Ok(self.put_sealed(sealed, &buf))
+    }
+
+    /// The other way.
+    pub(crate) fn try_from_gateway(&mut self, packet: &[u8]) -> Result<Vec<u8>, SendError> {
+        let (mut buf, range) = with_room(packet);
+        let sealed = self.gateway.handle_packet(self.now, &mut buf, range)?;
+        Ok(self.put_sealed(sealed, &buf))
+    }
+
+    fn put_sealed(&mut self, sealed: Sealed, buf: &[u8]) -> Vec<u8> {
+        let datagram = buf[sealed.datagram].to_vec();
+        self.put(sealed.path, datagram.clone());
+        datagram
     }
 
     fn put(&mut self, path: Path, payload: Vec<u8>) {

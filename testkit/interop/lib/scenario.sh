@@ -134,6 +134,18 @@ ping_sizes() {
   done
 }
 
+# Long packets make a router that carries 1300 bytes say so. What passes whole then is 1300 less 28 of IPv4 and UDP
+# and 34 of AES-GCM's ESP, at an even multiple of four but for the two octets of the trailer.
+path_learnt() { # cl|gw TO: from our end's side
+  local from to=$2; if [ $1 = cl ]; then from=$(client_address); else from=$IP_PROTECTED; fi
+  [ -z "$REFERENCE" ] || return 0
+  long_ping() { "in_$1" ping -c 1 -W 0.3 -q -s 1372 -I "$from" "$to" >/dev/null 2>&1; has "$STATE/ours/log" 'packets of up to 1238 bytes pass whole'; }
+  wait_for 5 long_ping $1 || { say '  nothing was learnt of the path'; return 1; }
+  "in_$1" ping -c 2 -i 0.1 -W 2 -q -M do -s 1210 -I "$from" "$to" >>"$STATE/ping.log" 2>&1 || { say '  no answer to the longest ping'; return 1; }
+  "in_$1" ping -c 2 -i 0.1 -W 2 -M do -s 1211 -I "$from" "$to" >"$STATE/long.log" 2>&1 && { say '  a ping that is too long was answered'; return 1; }
+  has "$STATE/long.log" '(mtu = |mtu=)1238' || { say "  its sender was not told: $(cat "$STATE/long.log")"; return 1; }
+}
+
 # Four megabytes over TCP and 200 datagrams over UDP through the tunnel, both ways at once.
 iperf_both_ways() {
   local address what; address=$(client_address)
