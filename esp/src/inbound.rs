@@ -13,7 +13,7 @@ use crate::opener::Opener;
 use crate::packet::{NextHeader, Spi};
 use crate::protection::{Protection, Sizes};
 use crate::replay::{Replay, Window, WindowSize};
-use crate::selector::Selectors;
+use crate::selector::{InboundRules, Selectors};
 use crate::stats::InboundStats;
 
 /// The receiving end of an SA.
@@ -117,7 +117,7 @@ impl Inbound {
     ///
     /// Without it the inner packet's addresses are not looked at, and the caller has to.
     pub fn with_selectors(mut self, selectors: Selectors) -> Self {
-        self.opener.selectors = Some(selectors);
+        self.opener.selectors = Some(InboundRules::new(selectors));
         self
     }
 
@@ -340,7 +340,7 @@ impl Received {
     pub(crate) fn count(&mut self, result: &Result<Opened, OpenError>) {
         match result {
             Ok(opened) if opened.is_dummy() => self.stats.dummies += 1,
-            Ok(opened) => self.meter.count(opened.payload.len()),
+            Ok(Opened { payload, .. }) => self.meter.count(payload.end.wrapping_sub(payload.start)),
             Err(error) => self.count_error(error),
         }
     }

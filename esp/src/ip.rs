@@ -118,9 +118,9 @@ impl IpPacket {
     #[inline]
     fn parse_v4(bytes: &[u8]) -> Result<Self, IpError> {
         let header = HeaderV4::parse(bytes)?;
-        let (upper, fragment) = header.upper(bytes);
-        let HeaderV4 { selected, total_len, header_len, traffic_class, flags } = header;
-        let Selected { source, destination, protocol } = selected;
+        let (source, destination) = header.addresses();
+        let Above { protocol, upper, fragment } = header.above(bytes);
+        let HeaderV4 { fixed, header_len, total_len } = header;
         Ok(Self {
             source: Ipv4Addr::from_bits(source).into(),
             destination: Ipv4Addr::from_bits(destination).into(),
@@ -128,35 +128,29 @@ impl IpPacket {
             upper,
             total_len,
             header_len,
-            traffic_class,
-            dont_fragment: flags & 0x4000 != 0,
+            traffic_class: fixed[1],
+            dont_fragment: fixed[6] & 0x40 != 0,
             fragment,
         })
     }
 
     /// Like [`Self::parse`], for what was announced to be IPv6.
     #[inline]
-    pub(crate) fn parse_v6(bytes: &[u8]) -> Result<Self, IpError> {
-        check_version(bytes, 6)?;
-        let header: &[u8; 40] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
-        let total_len = 40 + usize::from(u16::from_be_bytes([header[4], header[5]]));
-        let packet = bytes.get(..total_len).ok_or(IpError::truncated(bytes))?;
-        let address = |at: usize| {
-            let mut octets = [0; 16];
-            octets.copy_from_slice(&header[at..at + 16]);
-            IpAddr::V6(Ipv6Addr::from(octets))
-        };
-        let chain = Chain::walk(packet, NextHeader(header[6]))?;
+    fn parse_v6(bytes: &[u8]) -> Result<Self, IpError> {
+        let header = HeaderV6::parse(bytes)?;
+        let (source, destination) = header.addresses();
+        let Above { protocol, upper, fragment } = header.above();
+        let HeaderV6 { fixed, packet, chain } = header;
         Ok(Self {
-            source: address(8),
-            destination: address(24),
-            protocol: chain.protocol,
-            upper: Upper::read(chain.protocol, &packet[chain.at..], chain.fragment.is_later()),
-            total_len,
+            source: Ipv6Addr::from_bits(source).into(),
+            destination: Ipv6Addr::from_bits(destination).into(),
+            protocol,
+            upper,
+            total_len: packet.len(),
             header_len: chain.at,
-            traffic_class: header[0] << 4 | header[1] >> 4,
+            traffic_class: fixed[0] << 4 | fixed[1] >> 4,
             dont_fragment: true,
-            fragment: chain.fragment,
+            fragment,
         })
     }
 }
@@ -169,70 +163,108 @@ impl IpPacket {
     }
 }
 
-/// What selectors compare, with addresses as numbers: `u32` or `u128`, as the family has them.
+/// What a packet shows of the protocol above IP.
 #[derive(Clone, Copy)]
-pub(crate) struct Selected<A> {
-    pub(crate) source: A,
-    pub(crate) destination: A,
+pub(crate) struct Above {
     pub(crate) protocol: NextHeader,
+    pub(crate) upper: Upper,
+    pub(crate) fragment: Fragment,
 }
 
-/// What an [`IpPacket`] of IPv4 is made of.
+/// An IPv4 header whose lengths are right.
 ///
 /// A packet that was just decrypted is admitted by this and not by an [`IpPacket`]: an `IpAddr` is written to
 /// memory in pieces and read back as a whole, and such a read waits until the pieces, and all the
 /// decryption's writes before them, have reached the cache.
-pub(crate) struct HeaderV4 {
-    pub(crate) selected: Selected<u32>,
-    pub(crate) total_len: usize,
+pub(crate) struct HeaderV4<'a> {
+    /// The header without options.
+    fixed: &'a [u8; 20],
     header_len: usize,
-    traffic_class: u8,
-    /// Flags and fragment offset.
-    flags: u16,
+    pub(crate) total_len: usize,
 }
 
-impl HeaderV4 {
+impl<'a> HeaderV4<'a> {
     #[inline(always)]
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, IpError> {
-        check_version(bytes, 4)?;
-        let header: &[u8; 20] = bytes.first_chunk().ok_or(IpError::truncated(bytes))?;
-        let header_len = usize::from(header[0] & 0x0f) * 4;
-        let total_len = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if header_len < 20 {
-            return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, IpError> {
+        let Some(fixed) = bytes.first_chunk::<20>() else {
+            check_version(bytes, 4)?;
+            return Err(IpError::truncated(bytes));
+        };
+        let header_len = usize::from(fixed[0] & 0x0f) * 4;
+        // Nearly all headers have no options, and show it in the byte that shows the version.
+        if fixed[0] != 0x45 {
+            check_version(bytes, 4)?;
+            if header_len < 20 {
+                return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
+            }
         }
+        let total_len = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
         if total_len < header_len {
             return Err(IpError { offset: 2, problem: IpProblem::TotalLength });
         }
         if total_len > bytes.len() {
             return Err(IpError::truncated(bytes));
         }
-        let address = |at: usize| {
-            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        Ok(Self {
-            selected: Selected {
-                source: address(12),
-                destination: address(16),
-                protocol: NextHeader(header[9]),
-            },
-            total_len,
-            header_len,
-            traffic_class: header[1],
-            flags: u16::from_be_bytes([header[6], header[7]]),
-        })
+        Ok(Self { fixed, header_len, total_len })
+    }
+
+    /// Source and destination.
+    #[inline(always)]
+    pub(crate) fn addresses(&self) -> (u32, u32) {
+        let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *self.fixed;
+        (u32::from_be_bytes([s0, s1, s2, s3]), u32::from_be_bytes([d0, d1, d2, d3]))
     }
 
     /// What lies behind the header, in the bytes that this was read from.
-    #[inline]
-    pub(crate) fn upper(&self, bytes: &[u8]) -> (Upper, Fragment) {
-        let fragment = Fragment::new(self.flags & 0x1fff, self.flags & 0x2000 != 0);
-        let payload = &bytes[self.header_len..self.total_len];
-        (Upper::read(self.selected.protocol, payload, fragment.is_later()), fragment)
+    #[inline(always)]
+    pub(crate) fn above(&self, bytes: &[u8]) -> Above {
+        Above::read_v4(self.fixed, &bytes[self.header_len..self.total_len])
     }
 }
 
-#[inline]
+/// An IPv6 header, the whole packet, and where its extension headers end.
+pub(crate) struct HeaderV6<'a> {
+    fixed: &'a [u8; 40],
+    pub(crate) packet: &'a [u8],
+    chain: Chain,
+}
+
+impl<'a> HeaderV6<'a> {
+    #[inline]
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, IpError> {
+        check_version(bytes, 6)?;
+        let fixed: &[u8; 40] = bytes.first_chunk().ok_or_else(|| IpError::truncated(bytes))?;
+        let total_len = 40 + usize::from(u16::from_be_bytes([fixed[4], fixed[5]]));
+        let packet = bytes.get(..total_len).ok_or_else(|| IpError::truncated(bytes))?;
+        Ok(Self { fixed, packet, chain: Chain::walk(packet, NextHeader(fixed[6]))? })
+    }
+
+    /// Source and destination.
+    #[inline]
+    pub(crate) fn addresses(&self) -> (u128, u128) {
+        let (addresses, _) = self.fixed[8..].as_chunks::<16>();
+        (u128::from_be_bytes(addresses[0]), u128::from_be_bytes(addresses[1]))
+    }
+
+    /// What lies behind the extension headers.
+    pub(crate) fn above(&self) -> Above {
+        let Chain { protocol, at, fragment } = self.chain;
+        let upper = Upper::read(protocol, &self.packet[at..], fragment.is_later());
+        Above { protocol, upper, fragment }
+    }
+}
+
+impl Above {
+    /// By itself, because only selectors with protocols or ports ask.
+    #[inline(never)]
+    fn read_v4(fixed: &[u8; 20], payload: &[u8]) -> Self {
+        let flags = u16::from_be_bytes([fixed[6], fixed[7]]);
+        let fragment = Fragment::new(flags & 0x1fff, flags & 0x2000 != 0);
+        let protocol = NextHeader(fixed[9]);
+        Self { protocol, upper: Upper::read(protocol, payload, fragment.is_later()), fragment }
+    }
+}
+
 fn check_version(bytes: &[u8], expected: u8) -> Result<(), IpError> {
     match bytes.first().map(|first| first >> 4) {
         Some(version) if version == expected => Ok(()),
@@ -347,6 +379,7 @@ pub enum IpProblem {
 }
 
 impl IpError {
+    #[cold]
     fn truncated(bytes: &[u8]) -> Self {
         Self { offset: bytes.len(), problem: IpProblem::Truncated }
     }

@@ -89,22 +89,21 @@ impl Meter {
     /// True if `bytes` more in one packet would pass a hard limit.
     #[inline]
     pub(crate) fn would_exceed(&self, bytes: usize) -> bool {
-        self.reported == Some(LifetimeEvent::Hard)
-            || self.bytes.saturating_add(bytes as u64) > self.limits.bytes.hard
-            || self.packets >= self.limits.packets.hard
+        self.bytes.saturating_add(bytes as u64) > self.limits.bytes.hard || self.is_over()
     }
 
     /// True if not even an empty packet may follow. [`Self::count`] saw to the bytes.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.reported == Some(LifetimeEvent::Hard) || self.packets >= self.limits.packets.hard
+        self.packets >= self.limits.packets.hard
     }
 
     /// Counts a packet of `bytes`.
     #[inline]
     pub(crate) fn count(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
-        self.packets = self.packets.saturating_add(1);
+        // No SA lives to see 2^64 packets.
+        self.packets = self.packets.wrapping_add(1);
         if self.bytes >= self.next_bytes || self.packets >= self.next_packets {
             self.report();
         }
@@ -116,6 +115,7 @@ impl Meter {
         if self.reported != Some(LifetimeEvent::Hard) {
             self.reported = Some(LifetimeEvent::Hard);
             self.pending = Some(LifetimeEvent::Hard);
+            self.limits.packets.hard = 0;
         }
     }
 

@@ -1,18 +1,16 @@
 //! The part of an inbound SA that never changes: keys, sizes and rules.
 
-use core::ops::Range;
-
 use adit_platform::cipher_mac::{CipherMacKey, Packet};
 
 use crate::batch::{GROUP, OpenFrame};
 use crate::config::Mode;
 use crate::error::{InnerError, OpenError};
 use crate::inbound::Opened;
-use crate::ip::{HeaderV4, IpError, IpPacket};
+use crate::ip::{HeaderV4, HeaderV6, IpError};
 use crate::nat::ChecksumRepair;
 use crate::packet::{NextHeader, PADDING, Spi, TRAILER_LEN};
 use crate::protection::{Counter, Protection, Sizes, packet};
-use crate::selector::Selectors;
+use crate::selector::InboundRules;
 
 /// Opens packets whose sequence number has been found and checked by somebody else, and so needs no
 /// exclusive access: several cores can work with one.
@@ -22,7 +20,7 @@ pub(crate) struct Opener {
     pub(crate) extended: bool,
     pub(crate) sizes: Sizes,
     pub(crate) protection: Protection,
-    pub(crate) selectors: Option<Selectors>,
+    pub(crate) selectors: Option<InboundRules>,
     /// Tunnel mode with AGGFRAG payloads and nothing else.
     pub(crate) aggfrag: bool,
     /// Transport mode behind a NAT: what is done about the checksums inside.
@@ -124,102 +122,100 @@ impl Opener {
     #[inline]
     pub(crate) fn unwrap(&self, packet: &[u8], sequence: u64) -> Result<Opened, OpenError> {
         let (payload, next_header) = self.unpad(packet)?;
-        let payload = match self.mode {
+        let len = match self.mode {
             //= RFC 4303 section 2.6: whatever a dummy packet holds is discarded.
-            _ if next_header == NextHeader::NONE => payload.start..payload.start,
+            _ if next_header == NextHeader::NONE => 0,
             Mode::Tunnel if self.aggfrag => match next_header {
-                NextHeader::AGGFRAG => payload,
+                NextHeader::AGGFRAG => payload.len(),
                 other => return Err(OpenError::UnexpectedNextHeader(other)),
             },
-            Mode::Tunnel => self.unwrap_inner(packet, payload, next_header)?,
-            Mode::Transport => payload,
+            //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
+            Mode::Tunnel => match next_header {
+                NextHeader::IPV4 => self.inner_v4(payload)?,
+                NextHeader::IPV6 => self.inner_v6(payload)?,
+                other => return Err(OpenError::UnexpectedNextHeader(other)),
+            },
+            Mode::Transport => payload.len(),
         };
-        Ok(Opened { payload, next_header, sequence })
+        let start = self.sizes.header;
+        Ok(Opened { payload: start..start + len, next_header, sequence })
     }
 
     /// Finds the payload of a decrypted packet: RFC 4303 section 2.4.
-    #[inline]
-    fn unpad(&self, packet: &[u8]) -> Result<(Range<usize>, NextHeader), OpenError> {
-        let (text, _) = packet.split_at(packet.len() - self.sizes.icv);
+    #[inline(always)]
+    fn unpad<'a>(&self, packet: &'a [u8]) -> Result<(&'a [u8], NextHeader), OpenError> {
+        let text = packet.get(..packet.len().wrapping_sub(self.sizes.icv)).unwrap_or_default();
         let Some(&[first, second, pad_len, next_header]) = text.last_chunk() else {
             return Err(OpenError::Padding { offset: text.len() });
         };
-        let trailer_at = text.len() - TRAILER_LEN;
-        let start = self.sizes.header;
-        let body = text.get(start..trailer_at).unwrap_or_default();
-        let Some(payload_len) = body.len().checked_sub(pad_len.into()) else {
-            return Err(OpenError::Padding { offset: trailer_at });
+        let padded = &text[..text.len() - TRAILER_LEN];
+        let Some(payload) = padded
+            .get(..padded.len().wrapping_sub(pad_len.into()))
+            .and_then(|front| front.get(self.sizes.header..))
+        else {
+            return Err(OpenError::Padding { offset: padded.len() });
         };
         //= RFC 4303 section 2.4: the receiver SHOULD inspect the padding.
-        let padding = &body[payload_len..];
         // What is short is compared in the trailer's own word: a load that spans stores of the decryption
         // would have to wait for them.
-        let right = match padding.len() {
-            len @ 0..=2 => {
-                let expected = u32::from(u16::from_le_bytes([1, 2])) << (8 * (2 - len));
+        let right = match pad_len {
+            0..=2 => {
                 let word = u32::from(u16::from_le_bytes([first, second]));
-                ((word ^ expected) & 0xffff) >> (8 * (2 - len)) == 0
+                word >> (16 - 8 * pad_len) == SHORT_PADDING_WORDS[usize::from(pad_len)]
             }
-            3 => *padding == [1, 2, 3],
-            len => padding == &PADDING[..len],
+            _ => wrong_padding(padded, pad_len).is_none(),
         };
         if right {
-            return Ok((start..start + payload_len, NextHeader(next_header)));
+            return Ok((payload, NextHeader(next_header)));
         }
-        let wrong = padding.iter().zip(&PADDING).take_while(|(a, b)| a == b).count();
-        Err(OpenError::Padding { offset: start + payload_len + wrong })
+        let offset = wrong_padding(padded, pad_len).unwrap_or(padded.len());
+        Err(OpenError::Padding { offset })
     }
 
-    /// Finds the inner IP packet of a tunnel-mode packet and checks it against the selectors.
-    #[inline]
-    fn unwrap_inner(
-        &self,
-        packet: &[u8],
-        payload: Range<usize>,
-        next_header: NextHeader,
-    ) -> Result<Range<usize>, OpenError> {
-        let inner = &packet[payload.clone()];
-        match next_header {
-            NextHeader::IPV4 => self.unwrap_inner_v4(payload.start, inner),
-            NextHeader::IPV6 => self.unwrap_inner_v6(payload.start, inner),
-            other => Err(OpenError::UnexpectedNextHeader(other)),
-        }
-    }
-
-    #[inline]
-    fn unwrap_inner_v4(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
-        let ip = HeaderV4::parse(inner).map_err(|error| inner_error(start, error))?;
-        let admit = |own: &Selectors| own.admit_inbound_v4(&ip.selected, || ip.upper(inner));
-        self.admit_inner(start, inner, ip.total_len, admit)
-    }
-
-    /// By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
-    #[inline(never)]
-    fn unwrap_inner_v6(&self, start: usize, inner: &[u8]) -> Result<Range<usize>, OpenError> {
-        let ip = IpPacket::parse_v6(inner).map_err(|error| inner_error(start, error))?;
-        self.admit_inner(start, inner, ip.total_len, |own| own.admit_inbound(&ip))
-    }
-
+    /// Finds an inner IPv4 packet and checks it against the selectors. Returns its length.
     #[inline(always)]
-    fn admit_inner(
-        &self,
-        start: usize,
-        inner: &[u8],
-        total_len: usize,
-        admit: impl FnOnce(&Selectors) -> bool,
-    ) -> Result<Range<usize>, OpenError> {
-        if let Some(selectors) = &self.selectors
-            && !admit(selectors)
-            && !selectors.admit_icmp_error(inner)
+    fn inner_v4(&self, inner: &[u8]) -> Result<usize, OpenError> {
+        let ip = HeaderV4::parse(inner).map_err(|error| self.inner_error(error))?;
+        if let Some(rules) = &self.selectors
+            && !rules.v4.admit_all(ip.addresses())
+            && !rules.v4.admit(ip.addresses(), &ip.above(inner))
         {
-            return Err(OpenError::Selectors);
+            self.admit_icmp_error(rules, inner)?;
         }
-        //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
-        Ok(start..start + total_len)
+        Ok(ip.total_len)
+    }
+
+    /// The same of IPv6. By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
+    #[inline(never)]
+    fn inner_v6(&self, inner: &[u8]) -> Result<usize, OpenError> {
+        let ip = HeaderV6::parse(inner).map_err(|error| self.inner_error(error))?;
+        if let Some(rules) = &self.selectors
+            && !rules.v6.admit_all(ip.addresses())
+            && !rules.v6.admit(ip.addresses(), &ip.above())
+        {
+            self.admit_icmp_error(rules, inner)?;
+        }
+        Ok(ip.packet.len())
+    }
+
+    #[cold]
+    fn admit_icmp_error(&self, rules: &InboundRules, inner: &[u8]) -> Result<(), OpenError> {
+        if rules.admit_icmp_error(inner) { Ok(()) } else { Err(OpenError::Selectors) }
+    }
+
+    #[cold]
+    fn inner_error(&self, error: IpError) -> OpenError {
+        OpenError::Inner(InnerError { start: self.sizes.header, error })
     }
 }
 
-#[cold]
-fn inner_error(start: usize, error: IpError) -> OpenError {
-    OpenError::Inner(InnerError { start, error })
+/// Padding of 0, 1 and 2 bytes as a little-endian number.
+static SHORT_PADDING_WORDS: [u32; 3] = [0, 0x01, 0x0201];
+
+/// Where in `padded`, which ends with `pad_len` bytes of padding, the first wrong one is.
+#[inline(never)]
+fn wrong_padding(padded: &[u8], pad_len: u8) -> Option<usize> {
+    let start = padded.len().checked_sub(pad_len.into())?;
+    let wrong = padded[start..].iter().zip(&PADDING).position(|(has, right)| has != right)?;
+    Some(start + wrong)
 }

@@ -244,7 +244,7 @@ pub(crate) fn packet(sizes: Sizes, counter: Counter, packet: &mut [u8]) -> Optio
 /// How a combined-mode algorithm's nonces are made: of the salt and the IV, RFC 4106 section 4, RFC 4309
 /// section 4, RFC 4543 section 3.2, RFC 7634 section 2.
 pub(crate) struct Nonces {
-    /// A salt of 3 bytes in the last three of the four.
+    /// The first byte lowest; a salt of 3 bytes is in the last three of the four.
     salt: Zeroizing<u32>,
     /// Where the nonce begins in four bytes of salt and eight of IV.
     start: usize,
@@ -266,16 +266,18 @@ impl Nonces {
     fn new(algorithm: AeadAlgorithm, salt: &[u8], iv: Iv) -> Result<Self, SetupError> {
         let start = 4_usize.checked_sub(salt.len()).filter(|_| salt.len() == algorithm.salt_len());
         let start = start.ok_or(SetupError::UnsupportedSuite)?;
-        let salt = salt.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
-        Ok(Self { salt: Zeroizing::new(salt), start, iv })
+        let mut word = Zeroizing::new([0; 4]);
+        word[start..].copy_from_slice(salt);
+        Ok(Self { salt: Zeroizing::new(u32::from_le_bytes(*word)), start, iv })
     }
 
+    /// The eight bytes of the IV, the first one lowest.
     #[inline]
     fn iv(&self, counter: Counter, header: &[u8]) -> Result<u64, Refused> {
         match self.iv {
-            Iv::Implicit => Ok(counter.sequence),
+            Iv::Implicit => Ok(u64::from_le_bytes(counter.sequence.to_be_bytes())),
             Iv::Sent | Iv::Authenticated => {
-                Ok(u64::from_be_bytes(*header.last_chunk().ok_or(Refused)?))
+                Ok(u64::from_le_bytes(*header.last_chunk().ok_or(Refused)?))
             }
         }
     }
@@ -293,16 +295,16 @@ impl Nonces {
     }
 }
 
-/// The twelve bytes of `first` and `second`.
+/// The twelve bytes of `first` and `second`, the lowest one first.
 ///
 /// Written as eight and four bytes, because that is how they are read next: a load that spans two
 /// stores waits for both to reach the cache, which costs as much as the rest of the header.
 #[inline]
 fn word_and_double(first: u32, second: u64) -> [u8; 12] {
     let mut bytes = [0; 12];
-    let front = u64::from(first) << 32 | second >> 32;
-    bytes[..8].copy_from_slice(&front.to_be_bytes());
-    bytes[8..].copy_from_slice(&(second as u32).to_be_bytes());
+    let front = u64::from(first) | second << 32;
+    bytes[..8].copy_from_slice(&front.to_le_bytes());
+    bytes[8..].copy_from_slice(&((second >> 32) as u32).to_le_bytes());
     bytes
 }
 
@@ -312,7 +314,7 @@ fn word_and_double(first: u32, second: u64) -> [u8; 12] {
 fn with_iv(aad: [u8; 12], len: usize, iv: u64) -> ([u8; 20], usize) {
     let mut joined = [0; 20];
     joined[..12].copy_from_slice(&aad);
-    joined[len..len + 8].copy_from_slice(&iv.to_be_bytes());
+    joined[len..len + 8].copy_from_slice(&iv.to_le_bytes());
     (joined, len + 8)
 }
 
@@ -329,11 +331,10 @@ impl Counter {
     /// length that counts.
     #[inline]
     fn aad(self) -> ([u8; 12], usize) {
-        if self.extended {
-            (word_and_double(self.spi.0, self.sequence), 12)
-        } else {
-            (word_and_double(self.spi.0, self.sequence << 32), 8)
-        }
+        let spi = u32::from_le_bytes(self.spi.0.to_be_bytes());
+        let (sequence, len) =
+            if self.extended { (self.sequence, 12) } else { (self.sequence << 32, 8) };
+        (word_and_double(spi, u64::from_le_bytes(sequence.to_be_bytes())), len)
     }
 
     /// What a separate integrity algorithm covers behind the packet: RFC 4303 section 3.3.2.1.

@@ -136,7 +136,7 @@ impl Window {
     /// Records that a packet with this number was authenticated. Numbers before the window are ignored.
     #[inline]
     pub fn commit(&mut self, sequence: u64) {
-        if self.top.checked_add(1) == Some(sequence) {
+        if sequence.wrapping_sub(self.top) == 1 {
             // In order: the one bit that an advance would clear is the one that is set below.
             self.top = sequence;
         } else if sequence > self.top {
@@ -187,19 +187,11 @@ impl Window {
     /// packet that an SA can have.
     #[inline]
     pub fn extend(&self, low: u32) -> Option<u64> {
-        let width = self.seen.len() as u32 * 64;
-        let (top_low, top_high) = (self.top as u32, (self.top >> 32) as u32);
-        let bottom_low = top_low.wrapping_sub(width - 1);
-        let high = if top_low >= width - 1 {
-            // Case A: the window lies within one subspace.
-            if low >= bottom_low { top_high } else { top_high.checked_add(1)? }
-        } else if low >= bottom_low {
-            // Case B: the window spans two subspaces, and this is the older one.
-            top_high.checked_sub(1)?
-        } else {
-            top_high
-        };
-        Some(u64::from(high) << 32 | u64::from(low))
+        // Cases A and B at once: of the numbers with this low half it is the first that does not lie
+        // before the window.
+        let behind = self.seen.len() as u32 * 64 - 1;
+        let above_bottom = low.wrapping_sub((self.top as u32).wrapping_sub(behind));
+        self.top.checked_add_signed(i64::from(above_bottom) - i64::from(behind))
     }
 }
 

@@ -3,12 +3,13 @@
 //! A fragment without ports belongs into an SA for any ports (RFC 4301 section 7.1) or for opaque ones
 //! (section 7.2). There is no stateful fragment checking (section 7.3): an SA for single ports takes none.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::icmp;
-use crate::ip::{Fragment, IpPacket, Selected, Upper};
+use crate::ip::{Above, Fragment, IpPacket, Upper};
 use crate::packet::NextHeader;
 
 /// A set of endpoints: an address range, a protocol and a port range.
@@ -62,25 +63,27 @@ impl PortRange {
 
     /// Whether what the sender's end shows of the upper protocol is in the range.
     #[inline]
-    fn admit_source<A: Address>(self, (upper, fragment): (Upper, Fragment)) -> bool {
-        let port = match upper {
+    fn admit_source<A: Address>(self, above: &Above) -> bool {
+        let port = match above.upper {
             Upper::Ports { source, .. } => Some(source),
             Upper::Icmp { kind, code } => Some(u16::from_be_bytes([kind, code])),
             Upper::Mobility(kind) => Some(u16::from_be_bytes([kind, 0])),
             Upper::Nothing | Upper::Opaque => None,
         };
-        self.contains::<A>(port, fragment)
+        self.contains::<A>(port, above.fragment)
     }
 
     /// Whether what the receiver's end shows of it is in the range.
     #[inline]
-    fn admit_destination<A: Address>(self, (upper, fragment): (Upper, Fragment)) -> bool {
-        match upper {
-            Upper::Ports { destination, .. } => self.contains::<A>(Some(destination), fragment),
+    fn admit_destination<A: Address>(self, above: &Above) -> bool {
+        match above.upper {
+            Upper::Ports { destination, .. } => {
+                self.contains::<A>(Some(destination), above.fragment)
+            }
             //= RFC 4301 section 4.4.1.3: what has one "port" only is asked of its sender's end: the local
             // one says what may be sent, the remote one what may be received.
             Upper::Icmp { .. } | Upper::Mobility(_) => true,
-            Upper::Nothing | Upper::Opaque => self.contains::<A>(None, fragment),
+            Upper::Nothing | Upper::Opaque => self.contains::<A>(None, above.fragment),
         }
     }
 
@@ -102,8 +105,48 @@ fn may_overlap_ports<A: Address>(fragment: Fragment) -> bool {
     A::IS_V4 && matches!(fragment, Fragment::Later { offset } if offset < MINIMUM_OFFSET)
 }
 
+/// A traffic selector as it is compared: of one family, with addresses as numbers.
+#[derive(Clone, Copy)]
+struct Rule<A> {
+    start: A,
+    end: A,
+    /// What is asked of the protocol above IP; `None` for a rule that takes every protocol and port.
+    above: Option<(Option<NextHeader>, PortRange)>,
+}
+
+impl<A: Address> Rule<A> {
+    /// `None` for a selector of the other family.
+    #[inline(always)]
+    fn of(selector: &TrafficSelector) -> Option<Self> {
+        let TrafficSelector { protocol, ports, .. } = *selector;
+        let (start, end) = A::range(selector)?;
+        let takes_all = protocol.is_none() && ports == PortRange::ANY;
+        Some(Self { start, end, above: if takes_all { None } else { Some((protocol, ports)) } })
+    }
+
+    #[inline(always)]
+    fn has(&self, address: A) -> bool {
+        self.start <= address && address <= self.end
+    }
+
+    /// Whether the rule takes every packet with this address.
+    #[inline(always)]
+    fn admits_all(&self, address: A) -> bool {
+        self.has(address) && self.above.is_none()
+    }
+
+    #[inline(always)]
+    fn admits(&self, address: A, above: &Above, has_port: fn(PortRange, &Above) -> bool) -> bool {
+        self.has(address)
+            && self.above.is_none_or(|(protocol, ports)| {
+                protocol.is_none_or(|own| own == above.protocol)
+                    && (ports == PortRange::ANY || has_port(ports, above))
+            })
+    }
+}
+
 /// An address as a number.
-trait Address: Copy + PartialOrd {
+pub(crate) trait Address: Copy + PartialOrd {
     const IS_V4: bool;
 
     /// The first and the last address, if the selector is of this family.
@@ -175,23 +218,11 @@ impl TrafficSelector {
         }
     }
 
-    /// Whether an address and a protocol are in the set, whatever the port.
-    #[inline(always)]
-    fn contains<A: Address>(&self, address: A, protocol: NextHeader) -> bool {
-        self.has(address) && self.protocol.is_none_or(|own| own == protocol)
-    }
-
     /// Whether an address is in the range.
-    #[inline(always)]
-    fn has<A: Address>(&self, address: A) -> bool {
-        A::range(self).is_some_and(|(start, end)| start <= address && address <= end)
-    }
-
-    /// The same of an address of either family.
-    fn holds(&self, address: IpAddr) -> bool {
+    fn has(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => self.has(address.to_bits()),
-            IpAddr::V6(address) => self.has(address.to_bits()),
+            IpAddr::V4(address) => Rule::of(self).is_some_and(|rule| rule.has(address.to_bits())),
+            IpAddr::V6(address) => Rule::of(self).is_some_and(|rule| rule.has(address.to_bits())),
         }
     }
 }
@@ -259,16 +290,6 @@ impl Selectors {
     #[inline]
     pub fn admit_inbound(&self, packet: &IpPacket) -> bool {
         admit(&self.remote, &self.local, packet)
-    }
-
-    /// [`Self::admit_inbound`] for an IPv4 packet that has been read no further.
-    #[inline(always)]
-    pub(crate) fn admit_inbound_v4(
-        &self,
-        packet: &Selected<u32>,
-        upper: impl Fn() -> (Upper, Fragment),
-    ) -> bool {
-        admit_selected(&self.remote, &self.local, packet, upper)
     }
 
     /// Whether an ICMP error message from the peer's end, the whole IP packet, belongs into the SA although
@@ -403,7 +424,7 @@ impl Taken {
             let address = self.address.unwrap_or(selector.start);
             // A port means something only together with its protocol.
             let protocol = self.take_protocol || self.port.is_some();
-            let fits = selector.holds(address)
+            let fits = selector.has(address)
                 && (!protocol || selector.protocol.is_none_or(|own| own == self.protocol))
                 && self.port.is_none_or(|port| selector.ports.has(port));
             let (start, end) = match self.address {
@@ -427,37 +448,84 @@ impl Taken {
 #[inline]
 fn admit(sources: &[TrafficSelector], destinations: &[TrafficSelector], packet: &IpPacket) -> bool {
     let IpPacket { protocol, upper, fragment, .. } = *packet;
+    let above = Above { protocol, upper, fragment };
     match (packet.source, packet.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let (source, destination) = (source.to_bits(), destination.to_bits());
-            let packet = Selected { source, destination, protocol };
-            admit_selected(sources, destinations, &packet, || (upper, fragment))
+            let addresses = (source.to_bits(), destination.to_bits());
+            admit_rules(rules(sources), rules(destinations), addresses, &above)
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let (source, destination) = (source.to_bits(), destination.to_bits());
-            let packet = Selected { source, destination, protocol };
-            admit_selected(sources, destinations, &packet, || (upper, fragment))
+            let addresses = (source.to_bits(), destination.to_bits());
+            admit_rules(rules(sources), rules(destinations), addresses, &above)
         }
         _ => false,
     }
 }
 
-/// `upper` is asked only for selectors that do not take every port.
 #[inline(always)]
-fn admit_selected<A: Address>(
-    sources: &[TrafficSelector],
-    destinations: &[TrafficSelector],
-    packet: &Selected<A>,
-    upper: impl Fn() -> (Upper, Fragment),
+fn rules<A: Address>(selectors: &[TrafficSelector]) -> impl Iterator<Item = Rule<A>> {
+    selectors.iter().filter_map(Rule::of)
+}
+
+/// Whether one of the first rules takes the source and one of the second the destination.
+#[inline(always)]
+fn admit_rules<A: Address>(
+    mut sources: impl Iterator<Item = Rule<A>>,
+    mut destinations: impl Iterator<Item = Rule<A>>,
+    (source, destination): (A, A),
+    above: &Above,
 ) -> bool {
-    let source = sources.iter().any(|selector| {
-        selector.contains(packet.source, packet.protocol)
-            && (selector.ports == PortRange::ANY || selector.ports.admit_source::<A>(upper()))
-    });
-    source
-        && destinations.iter().any(|selector| {
-            selector.contains(packet.destination, packet.protocol)
-                && (selector.ports == PortRange::ANY
-                    || selector.ports.admit_destination::<A>(upper()))
-        })
+    sources.any(|rule| rule.admits(source, above, PortRange::admit_source::<A>))
+        && destinations
+            .any(|rule| rule.admits(destination, above, PortRange::admit_destination::<A>))
+}
+
+/// Selectors of an inbound SA, taken apart once, so that each packet meets only those of its family.
+pub(crate) struct InboundRules {
+    pub(crate) v4: Ends<u32>,
+    pub(crate) v6: Ends<u128>,
+    /// As they were given, for ICMP errors.
+    selectors: Selectors,
+}
+
+impl InboundRules {
+    pub(crate) fn new(selectors: Selectors) -> Self {
+        Self { v4: Ends::of(&selectors), v6: Ends::of(&selectors), selectors }
+    }
+
+    /// [`Selectors::admit_icmp_error`].
+    pub(crate) fn admit_icmp_error(&self, message: &[u8]) -> bool {
+        self.selectors.admit_icmp_error(message)
+    }
+}
+
+/// The rules for both ends of a packet of one family.
+pub(crate) struct Ends<A> {
+    sources: Box<[Rule<A>]>,
+    destinations: Box<[Rule<A>]>,
+}
+
+impl<A: Address> Ends<A> {
+    /// What comes in was sent by the remote end.
+    fn of(selectors: &Selectors) -> Self {
+        Self {
+            sources: rules(&selectors.remote).collect(),
+            destinations: rules(&selectors.local).collect(),
+        }
+    }
+
+    /// Whether a packet between these addresses is admitted whatever it carries: all that has to be known
+    /// of most.
+    #[inline(always)]
+    pub(crate) fn admit_all(&self, (source, destination): (A, A)) -> bool {
+        self.sources.iter().any(|rule| rule.admits_all(source))
+            && self.destinations.iter().any(|rule| rule.admits_all(destination))
+    }
+
+    /// Whether a packet is admitted.
+    #[inline(never)]
+    pub(crate) fn admit(&self, addresses: (A, A), above: &Above) -> bool {
+        let (sources, destinations) = (self.sources.iter(), self.destinations.iter());
+        admit_rules(sources.copied(), destinations.copied(), addresses, above)
+    }
 }
