@@ -94,12 +94,12 @@ const MAX_PACKET_LEN: usize = 65_535;
 /// An example stands at [the module](super).
 pub struct Sender {
     config: SenderConfig,
-    /// The bytes of the inner packets that wait, one behind the other, as they will be sent.
+    /// The inner packets that wait, one behind the other, as they will be sent.
     bytes: VecDeque<u8>,
-    /// How much of each is left to be sent; only of the first one can it be less than all.
-    left: VecDeque<u16>,
-    /// The beginning of the first one has been sent.
-    is_cut: bool,
+    /// The length of each.
+    lens: VecDeque<u16>,
+    /// How many bytes of the first one have been sent, less than all.
+    sent: usize,
     /// When the next payload is due; never, if only a packet can be the cause of one.
     due: Option<Instant>,
     stats: SenderStats,
@@ -138,8 +138,8 @@ impl Sender {
         Ok(Self {
             config,
             bytes: VecDeque::with_capacity(config.queue),
-            left: VecDeque::with_capacity(config.queue / 20 + 1),
-            is_cut: false,
+            lens: VecDeque::with_capacity(config.queue / 20 + 1),
+            sent: 0,
             due,
             stats: SenderStats::default(),
         })
@@ -156,16 +156,14 @@ impl Sender {
         let len = headers.total_len;
         let maximum = if self.config.fragment { MAX_PACKET_LEN } else { self.space() };
         let maximum = maximum.min(self.config.queue);
-        let left = u16::try_from(len)
-            .ok()
-            .filter(|_| len <= maximum)
-            .ok_or(SenderError::TooLong { len, maximum })?;
+        let short = u16::try_from(len).ok().filter(|_| len <= maximum);
+        let short = short.ok_or(SenderError::TooLong { len, maximum })?;
         if self.bytes.len() + len > self.config.queue {
             self.stats.full += 1;
             return Err(SenderError::Full { len, free: self.config.queue - self.bytes.len() });
         }
         self.bytes.extend(&packet[..len]);
-        self.left.push_back(left);
+        self.lens.push_back(short);
         self.stats.packets += 1;
         if let Pace::OnDemand { patience } = self.config.pace {
             let due = if self.fills_a_payload() { now } else { now + patience };
@@ -202,9 +200,9 @@ impl Sender {
         self.fill(out);
         self.due = match self.config.pace {
             Pace::Constant { interval } => Some(self.next_tick(now, due, interval)),
-            Pace::OnDemand { .. } if self.left.is_empty() => None,
+            Pace::OnDemand { .. } if self.lens.is_empty() => None,
             // What is left of a packet follows it at once.
-            Pace::OnDemand { .. } if self.is_cut || self.fills_a_payload() => Some(due),
+            Pace::OnDemand { .. } if self.sent > 0 || self.fills_a_payload() => Some(due),
             Pace::OnDemand { patience } => Some(now + patience),
         };
         Ok(Some(needed))
@@ -227,21 +225,21 @@ impl Sender {
     }
 
     fn fills_a_payload(&self) -> bool {
-        self.bytes.len() >= self.space()
+        self.queued() >= self.space()
     }
 
     /// How many bytes of packets go into the next payload.
     fn next_blocks_len(&self) -> usize {
         let space = self.space();
         if self.config.fragment {
-            return self.bytes.len().min(space);
+            return self.queued().min(space);
         }
         let mut used = 0;
-        for left in &self.left {
-            if usize::from(*left) > space - used {
+        for len in &self.lens {
+            if usize::from(*len) > space - used {
                 break;
             }
-            used += usize::from(*left);
+            used += usize::from(*len);
         }
         used
     }
@@ -250,59 +248,51 @@ impl Sender {
         let (header, blocks) = payload.split_at_mut(HEADER_LEN);
         //= RFC 9347 section 2.2.3: the BlockOffset MUST be consistent with the remaining size implied by
         //= the native length encoding of the fragmented inner packet.
-        let offset = if self.is_cut { self.left.front().copied().unwrap_or(0) } else { 0 };
+        let offset = match self.lens.front() {
+            // A packet that is cut has less than its length behind it.
+            Some(len) if self.sent > 0 => len - self.sent as u16,
+            _ => 0,
+        };
         let [high, low] = offset.to_be_bytes();
         header.copy_from_slice(&[super::NON_CONGESTION_CONTROLLED, 0, high, low]);
 
         let used = self.next_blocks_len();
-        self.take(used);
         let (blocks, padding) = blocks.split_at_mut(used);
-        // `used` is what the queue's packets have, and so no more than is in it.
+        // `used` is at most what waits behind `sent`.
         let (front, back) = self.bytes.as_slices();
-        let (first, second) = blocks.split_at_mut(used.min(front.len()));
-        first.copy_from_slice(&front[..first.len()]);
-        second.copy_from_slice(&back[..second.len()]);
-        self.bytes.drain(..used);
+        let from_front = used.min(front.len().saturating_sub(self.sent));
+        let (first, second) = blocks.split_at_mut(from_front);
+        if from_front > 0 {
+            first.copy_from_slice(&front[self.sent..][..from_front]);
+        }
+        let at = self.sent.saturating_sub(front.len());
+        second.copy_from_slice(&back[at..][..used - from_front]);
         //= RFC 9347 section 6.1.3.3: a pad block begins with a zero and goes on to the end.
         padding.fill(0);
+
+        self.sent += used;
+        while let Some(len) = self.lens.front().map(|len| usize::from(*len))
+            && self.sent >= len
+        {
+            self.sent -= len;
+            self.lens.pop_front();
+            self.bytes.drain(..len);
+        }
         self.stats.payloads += 1;
         self.stats.padding += u64::from(used == 0);
     }
 
-    /// Counts this many bytes off the packets that wait, all of which there are.
-    fn take(&mut self, mut used: usize) {
-        self.is_cut &= used == 0;
-        while let Some(left) = self.left.front_mut()
-            && used > 0
-        {
-            let part = used.min(usize::from(*left));
-            used -= part;
-            // `part` is at most what `left` holds.
-            *left -= part as u16;
-            if *left > 0 {
-                self.is_cut = true;
-                return;
-            }
-            self.left.pop_front();
-        }
-    }
-
-    /// The payloads after this go into another SA: what is left of a packet whose beginning went into the
-    /// one before is dropped, because nobody could put it together.
-    pub fn switch_sa(&mut self) {
-        if core::mem::take(&mut self.is_cut)
-            && let Some(left) = self.left.pop_front()
-        {
-            self.bytes.drain(..usize::from(left));
-        }
-        if self.left.is_empty() && matches!(self.config.pace, Pace::OnDemand { .. }) {
-            self.due = None;
-        }
+    /// The payloads after this go into another SA: a packet of which a part has gone into the one before is
+    /// sent again from its beginning.
+    //= RFC 9347 section 2.2.3: senders MUST NOT send initial fragments of an inner packet using one SA and
+    //= subsequent fragments in a different SA.
+    pub const fn switch_sa(&mut self) {
+        self.sent = 0;
     }
 
     /// Bytes of inner packets that wait.
     pub fn queued(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.sent
     }
 
     /// Counters since the sender was made.
@@ -315,7 +305,7 @@ impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("config", &self.config)
-            .field("queued", &self.bytes.len())
+            .field("queued", &self.queued())
             .field("due", &self.due)
             .finish_non_exhaustive()
     }
