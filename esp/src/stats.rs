@@ -15,6 +15,7 @@
 use core::ops::AddAssign;
 
 use crate::error::OpenError;
+use crate::iptfs::{ReceiverStats, SenderStats};
 
 /// Counters of an outbound SA.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -99,3 +100,5 @@ macro_rules! add_counters {
 add_counters!(OutboundStats: packets bytes misuse exhausted expired);
 add_counters!(InboundStats: packets bytes dummies malformed fragments wrong_spi too_old replayed
     authentication expired padding inner selectors);
+add_counters!(SenderStats: payloads padding packets full missed);
+add_counters!(ReceiverStats: payloads packets lost late refused incomplete malformed selectors);
