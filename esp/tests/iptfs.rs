@@ -205,6 +205,24 @@ fn payloads_come_at_their_rate_and_never_in_a_burst() {
 }
 
 #[test]
+fn a_coarse_timer_may_be_made_up_for() {
+    let mut config = SenderConfig::new(100, TICK);
+    config.catch_up = 3;
+    let mut sender = Sender::new(config, at(0)).unwrap();
+    let mut out = [0; 100];
+    let mut take =
+        |now| (0..).take_while(|_| sender.poll_payload(now, &mut out).unwrap().is_some()).count();
+    // Every third tick is a wake-up, and no payload is missing.
+    assert_eq!([0, 3, 6, 9].map(|tick| take(at(tick))), [1, 3, 3, 3]);
+    // A long sleep is not made up for, but for the last of it.
+    assert_eq!(take(at(109)), 4);
+    assert_eq!(take(at(110)), 1);
+    assert_eq!(sender.stats().missed, 96);
+    assert_eq!(sender.stats().payloads, 111 - 96);
+    assert_eq!(sender.poll_timeout(), Some(at(111)));
+}
+
+#[test]
 fn the_queue_is_bounded_and_packets_are_checked() {
     let mut config = SenderConfig::new(100, TICK);
     config.queue = 150;

@@ -30,6 +30,10 @@ pub struct SenderConfig {
     /// Whether inner packets may be cut up to fill payloads. Unless the peer has asked for no fragments
     /// (RFC 9347 section 5.1), they are, and an inner packet may be longer than a payload.
     pub fragment: bool,
+    /// At a constant rate, how many payloads that nobody asked for in their time are made up for at once. For
+    /// hosts whose timer is coarser than the rate; more of them are never made up for, lest a host that is busy
+    /// with inner packets show by bursts that it was. 0 unless changed.
+    pub catch_up: u16,
     /// The most bytes of inner packets that wait. Twice the longest packet unless changed.
     pub queue: usize,
 }
@@ -67,6 +71,7 @@ impl SenderConfig {
             payload_len,
             pace: Pace::Constant { interval },
             fragment: true,
+            catch_up: 0,
             queue: 2 * MAX_PACKET_LEN,
         }
     }
@@ -117,7 +122,7 @@ pub struct SenderStats {
     pub packets: u64,
     /// Inner packets refused because the queue was full.
     pub full: u64,
-    /// Payloads that were due and not asked for in time.
+    /// Payloads that were due, not asked for in time, and not made up for.
     pub missed: u64,
 }
 
@@ -180,8 +185,8 @@ impl Sender {
     /// Writes the next payload to the front of `out`, if one is due, and says how long it is: at a constant
     /// rate always [`SenderConfig::payload_len`], on demand not more than that.
     ///
-    /// At a constant rate, payloads whose time has passed by more than an interval are not made up for: a
-    /// burst would be seen.
+    /// At a constant rate, payloads whose time has passed by more than an interval are made up for as far as
+    /// [`SenderConfig::catch_up`] says.
     ///
     /// # Errors
     /// If `out` is too short. Nothing is lost then.
@@ -214,9 +219,20 @@ impl Sender {
         if next > now {
             return next;
         }
-        let missed = (now - next).as_nanos() / interval.as_nanos() + 1;
-        self.stats.missed = self.stats.missed.saturating_add(missed as u64);
-        now + interval
+        let behind = (now - next).as_nanos() / interval.as_nanos() + 1;
+        let catch_up = u128::from(self.config.catch_up);
+        if behind <= catch_up {
+            return next;
+        }
+        let missed = (behind - catch_up) as u64;
+        self.stats.missed = self.stats.missed.saturating_add(missed);
+        match self.config.catch_up {
+            0 => now + interval,
+            // Later than `next`, and so not before time began.
+            n => {
+                next + interval * u32::try_from(behind).unwrap_or(u32::MAX).saturating_sub(n.into())
+            }
+        }
     }
 
     /// Bytes of data blocks in a full payload.
