@@ -28,6 +28,7 @@ use crate::adapters::certificates::{CertificateChecker, FetchId};
 use crate::adapters::eap::PasswordPeer;
 use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::staple::Stapler;
+use crate::aggregation::{Aggregation, AggregationStats};
 use crate::config::{ClientConfig, ClientProof, Clocks, ConfigError, GatewayProof, SetupError};
 use crate::stack::{Received, Stack};
 
@@ -109,8 +110,10 @@ impl Client {
             password_peer(user, password.as_ref())
                 .map_err(|_| SetupError::Config(ConfigError::BadCredential))?;
         }
-        let path_mtu = config.policy.path_mtu;
-        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, path_mtu)?;
+        if let Some(aggregation) = &config.policy.aggregation {
+            aggregation.check().map_err(SetupError::Config)?;
+        }
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, &config.policy)?;
         let proof = core::mem::replace(
             &mut config.gateway_proof,
             GatewayProof::SharedSecret(Secret::copy_from(&[])),
@@ -181,6 +184,9 @@ impl Client {
     /// [`HEADROOM`](crate::adapters::esp::Tunnels::HEADROOM) bytes in front of it and
     /// [`TAILROOM`](crate::adapters::esp::Tunnels::TAILROOM) behind it.
     ///
+    /// One that waits to share a datagram with others gives `None`: [`poll_transmit`](Self::poll_transmit) has that
+    /// datagram when it is due ([`Aggregation`](crate::Aggregation)).
+    ///
     /// One that is too long for the path goes in fragments, the first of which is returned and the others are the
     /// next that [`poll_transmit`](Self::poll_transmit) has, or, if it must not be fragmented, is refused with the
     /// ICMP message that its sender needs: [`PathMtuPolicy`](crate::PathMtuPolicy).
@@ -192,7 +198,7 @@ impl Client {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         let sealed = self.stack.seal(now, buf, packet);
         self.stack.replace_spent(now);
         sealed
@@ -310,9 +316,21 @@ impl Client {
         sa.map(|sa| self.stack.tunnels.stats(sa)).unwrap_or_default()
     }
 
+    /// What the connection's tunnel has put together and taken apart. `None` if it carries plain packets.
+    pub fn aggregation(&self) -> Option<AggregationStats> {
+        self.stack.tunnels.aggregation(self.connection.as_ref()?.sa)
+    }
+
     /// The next datagram to send, written over the content of `datagram`.
     pub fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
         self.stack.poll_transmit(datagram)
+    }
+
+    /// The next inner packet of those that came in ESP packets together ([`Aggregation`](crate::Aggregation)),
+    /// written over the content of `packet`; false if there is none. Call it whenever
+    /// [`poll_transmit`](Self::poll_transmit) is called.
+    pub fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
+        self.stack.tunnels.poll_packet(packet)
     }
 
     /// What has happened since.
@@ -320,7 +338,8 @@ impl Client {
         self.events.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next. With aggregation at a constant rate that
+    /// is for every datagram.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let fetch = [
             self.checker.as_ref().and_then(CertificateChecker::poll_timeout),
@@ -356,6 +375,7 @@ impl Client {
         let child = ChildConfig {
             proposals: config.policy.esp_proposals.clone(),
             lifetime: config.policy.child_lifetime,
+            aggfrag: config.policy.aggregation.map(Aggregation::to_ike),
             remote,
             ..ChildConfig::remote_access()
         };

@@ -22,6 +22,7 @@ pub use adit_esp::pmtu::Fragmentation;
 use crate::Limits;
 use crate::adapters::eap::UserStore;
 use crate::adapters::pool::AddressRange;
+use crate::aggregation::Aggregation;
 
 /// The two clocks of the host, read at the same moment.
 ///
@@ -76,6 +77,8 @@ pub struct Policy {
     pub signature_schemes: Option<Vec<SignatureScheme>>,
     /// How long packets may be on their way to the peer.
     pub path_mtu: PathMtuPolicy,
+    /// Whether inner packets share ESP packets, and at which rate these are sent: RFC 9347. Default: no.
+    pub aggregation: Option<Aggregation>,
 }
 
 impl Default for Policy {
@@ -88,6 +91,7 @@ impl Default for Policy {
             liveness_interval: Some(Duration::from_secs(30)),
             signature_schemes: None,
             path_mtu: PathMtuPolicy::default(),
+            aggregation: None,
         }
     }
 }
@@ -349,6 +353,8 @@ pub enum ConfigError {
     TwoSecrets,
     /// A user name or password that MSCHAPv2 cannot carry.
     BadCredential,
+    /// [`Aggregation`] without a rate, or with sizes out of range.
+    Aggregation,
     /// A RADIUS client that cannot be set up.
     Radius,
 }
@@ -364,6 +370,7 @@ impl fmt::Display for ConfigError {
             Self::EmptyChain => "a certificate chain without a certificate",
             Self::TwoSecrets => "client and gateway have different shared secrets",
             Self::BadCredential => "the user name or password is too long or not text",
+            Self::Aggregation => "aggregation has no rate, or a size out of range",
             Self::Radius => "no usable RADIUS server",
         })
     }

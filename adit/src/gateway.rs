@@ -25,6 +25,7 @@ use crate::adapters::esp::{Sealed, SendError};
 use crate::adapters::pool::AddressPool;
 use crate::adapters::radius::RadiusServers;
 use crate::adapters::staple::Stapler;
+use crate::aggregation::AggregationStats;
 use crate::config::{Clocks, ConfigError, EapServer, GatewayConfig, SetupError};
 use crate::limits::AttemptRate;
 use crate::stack::{Received, Stack};
@@ -105,8 +106,10 @@ impl Gateway {
             config.endpoint.authorities = checker.authorities();
             config.endpoint.ocsp_responders = checker.ocsp_responders();
         }
-        let path_mtu = config.policy.path_mtu;
-        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, path_mtu)?;
+        if let Some(aggregation) = &config.policy.aggregation {
+            aggregation.check().map_err(SetupError::Config)?;
+        }
+        let stack = Stack::new(config.endpoint.clone(), provider, rng, clocks, &config.policy)?;
         let nas_identifier = config.id.to_string();
         let eap = match config.clients.eap.take() {
             None => None,
@@ -165,6 +168,9 @@ impl Gateway {
     /// [`HEADROOM`](crate::adapters::esp::Tunnels::HEADROOM) bytes in front of it and
     /// [`TAILROOM`](crate::adapters::esp::Tunnels::TAILROOM) behind it.
     ///
+    /// One that waits to share a datagram with others gives `None`: [`poll_transmit`](Self::poll_transmit) has that
+    /// datagram when it is due ([`Aggregation`](crate::Aggregation)).
+    ///
     /// One that is too long for the path goes in fragments, the first of which is returned and the others are the
     /// next that [`poll_transmit`](Self::poll_transmit) has, or, if it must not be fragmented, is refused with the
     /// ICMP message that its sender needs: [`PathMtuPolicy`](crate::PathMtuPolicy).
@@ -176,7 +182,7 @@ impl Gateway {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         let sealed = self.stack.seal(now, buf, packet);
         self.stack.replace_spent(now);
         sealed
@@ -318,6 +324,11 @@ impl Gateway {
         self.stack.dangerous_key_log();
     }
 
+    /// What a client's tunnel has put together and taken apart. `None` if it carries plain packets.
+    pub fn aggregation(&self, sa: SaId) -> Option<AggregationStats> {
+        self.stack.tunnels.aggregation(sa)
+    }
+
     /// The next datagram to send, written over the content of `datagram`.
     pub fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Target> {
         if let Some(path) = self.stack.poll_transmit(datagram) {
@@ -341,12 +352,20 @@ impl Gateway {
         }
     }
 
+    /// The next inner packet of those that came in ESP packets together ([`Aggregation`](crate::Aggregation)),
+    /// written over the content of `packet`; false if there is none. Call it whenever
+    /// [`poll_transmit`](Self::poll_transmit) is called.
+    pub fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
+        self.stack.tunnels.poll_packet(packet)
+    }
+
     /// What has happened since.
     pub fn poll_event(&mut self) -> Option<GatewayEvent> {
         self.events.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next. With aggregation at a constant rate that
+    /// is for every datagram.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let radius = match &self.eap {
             Some(Eap::Radius(servers)) => servers.poll_timeout(),

@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod adapters;
+mod aggregation;
 mod client;
 pub mod config;
 mod gateway;
@@ -15,6 +16,8 @@ mod stack;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
+pub use adit_esp::iptfs::Pace;
+pub use aggregation::{Aggregation, AggregationStats};
 pub use client::{Client, ClientEvent, Connection, Disconnect, Failure, PasswordTicket};
 pub use config::{
     ClientAuthentication, ClientConfig, ClientProof, Clocks, ConfigError, EapServer, Fragmentation,

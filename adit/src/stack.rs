@@ -16,14 +16,15 @@ use adit_platform::signature::{SignatureScheme, SigningKey};
 use adit_platform::{Instant, Provider, Rng, UnixTime};
 
 use crate::adapters::esp::{Sealed, SendError, Tunnels};
-use crate::config::{Clocks, PathMtuPolicy};
+use crate::config::{Clocks, Policy};
 
 /// What a datagram was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Received {
     /// ESP, which held an inner packet: it lies in this range of the datagram.
     Packet(Range<usize>),
-    /// Something that was dealt with: IKE, a keepalive, a dummy packet.
+    /// Something that was dealt with: IKE, a keepalive, a dummy packet, an ESP packet with
+    /// [aggregated](crate::Aggregation) inner packets. Those come out of `poll_packet`.
     Handled,
     /// Nothing that has any effect, and why.
     Dropped(Dropped),
@@ -72,10 +73,10 @@ impl Stack {
         provider: Provider,
         rng: Box<dyn Rng>,
         clocks: Clocks,
-        path_mtu: PathMtuPolicy,
+        policy: &Policy,
     ) -> Result<Self, adit_ikev2::CommandError> {
         let endpoint = Endpoint::new(Arc::new(config), provider, rng)?;
-        let tunnels = Tunnels::new(provider, path_mtu, clocks.now);
+        let tunnels = Tunnels::new(provider, policy.path_mtu, policy.aggregation, clocks.now);
         Ok(Self { endpoint, tunnels, clocks, dirty: false })
     }
 
@@ -100,7 +101,7 @@ impl Stack {
         datagram: &mut [u8],
     ) -> Received {
         match self.endpoint.handle_datagram(now, path, datagram) {
-            Disposition::Esp => match self.tunnels.open(datagram) {
+            Disposition::Esp => match self.tunnels.open(now, datagram) {
                 Ok(Some(packet)) => Received::Packet(packet),
                 Ok(None) => Received::Handled,
                 Err(error) => Received::Dropped(Dropped::Esp(error)),
@@ -127,7 +128,7 @@ impl Stack {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         self.tunnels.seal(now, buf, packet)
     }
 
@@ -137,9 +138,12 @@ impl Stack {
     }
 
     pub(crate) fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
-        match self.tunnels.poll_fragment(datagram) {
-            Some(path) => Some(path),
-            None => Some(self.endpoint.poll_transmit(datagram)?.path),
+        if let Some(path) = self.tunnels.poll_fragment(datagram) {
+            return Some(path);
+        }
+        match self.endpoint.poll_transmit(datagram) {
+            Some(transmit) => Some(transmit.path),
+            None => self.tunnels.poll_aggregated(datagram),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Child SAs of ikev2 carried by esp: answers [`Ask::Install`](adit_ikev2::Ask::Install).
 
+mod aggregator;
 mod error;
 mod paths;
 
@@ -22,9 +23,11 @@ use adit_ikev2::{ChildId, ChildSa, Mode, Path, SaId};
 use adit_platform::{Instant, Provider, Rng, Secret};
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
-use crate::config::PathMtuPolicy;
+use crate::aggregation::{Aggregation, AggregationStats};
+use crate::config::{Fragmentation, PathMtuPolicy};
 use crate::limits::AttemptRate;
 
+use aggregator::Aggregator;
 use paths::{Paths, Word};
 
 pub use error::{InstallError, SendError};
@@ -47,6 +50,7 @@ pub struct Tunnels {
     /// All others.
     by_range: Vec<sad::ChildId>,
     paths: Paths,
+    aggregator: Aggregator,
     /// IKE SAs whose tunnels carry longer or shorter packets than before.
     resized: BTreeSet<SaId>,
     /// Sealed fragments of an inner packet, but for its first.
@@ -100,11 +104,17 @@ pub struct Spent {
 }
 
 impl Tunnels {
-    /// No tunnels yet.
-    pub fn new(provider: Provider, path_mtu: PathMtuPolicy, now: Instant) -> Self {
+    /// No tunnels yet. Those that are agreed to carry AGGFRAG payloads do so as `aggregation` says.
+    pub fn new(
+        provider: Provider,
+        path_mtu: PathMtuPolicy,
+        aggregation: Option<Aggregation>,
+        now: Instant,
+    ) -> Self {
         Self {
             provider,
             paths: Paths::new(path_mtu),
+            aggregator: Aggregator::new(aggregation, now),
             resized: BTreeSet::new(),
             fragments: VecDeque::new(),
             answers: AttemptRate::new(ANSWERS_PER_MINUTE, now),
@@ -155,6 +165,11 @@ impl Tunnels {
         let inbound = Inbound::new(&config_in, &keys_in, &self.provider)
             .map_err(InstallError::Setup)?
             .with_selectors(selectors.clone());
+        let inbound = match child.aggfrag {
+            None => inbound,
+            Some(_) if !self.aggregator.is_configured() => return Err(InstallError::Aggregation),
+            Some(_) => inbound.with_aggfrag().map_err(InstallError::Setup)?,
+        };
         let outbound = Outbound::new(&config_out, &keys_out, &self.provider, rng)
             .map_err(InstallError::Setup)?;
         if let Some(lines) = &mut self.key_log {
@@ -178,6 +193,10 @@ impl Tunnels {
             }
             None => self.sad.insert(inbound, outbound, expiry).map_err(InstallError::Sad)?,
         };
+        if let Some(peer) = child.aggfrag {
+            let pair = (inbound_spi, Spi(child.spi_out));
+            self.aggregator.install(tunnel, pair, peer, &selectors);
+        }
         let pair = Pair { inbound: inbound_spi, tunnel };
         self.pairs.entry(sa).or_default().insert(child.id, pair);
         self.by_spi.insert(inbound_spi.0, (sa, child.id));
@@ -207,8 +226,10 @@ impl Tunnels {
         let Some(pair) = children.and_then(|children| children.remove(&child)) else { return };
         self.by_spi.remove(&pair.inbound.0);
         self.sad.remove_pair(pair.inbound);
+        self.aggregator.remove(pair.tunnel, pair.inbound);
         if self.sad.inbound_spis(pair.tunnel).is_empty() {
             self.unroute(pair.tunnel);
+            self.aggregator.remove_tunnel(pair.tunnel);
             if let Some(tunnel) = self.tunnels.remove(&pair.tunnel) {
                 self.paths.leave(tunnel.path.remote.ip(), pair.tunnel);
             }
@@ -302,8 +323,9 @@ impl Tunnels {
         believed
     }
 
-    /// Forgets what routers said long ago.
+    /// Forgets what routers said long ago, and sends what is due of [`Aggregation`].
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.aggregator.handle_timeout(now);
         while let Some(remote) = self.paths.poll_aged(now) {
             self.fit_all(now, remote);
         }
@@ -311,7 +333,7 @@ impl Tunnels {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.paths.poll_timeout()
+        [self.paths.poll_timeout(), self.aggregator.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The next IKE SA whose [`mtu`](Self::mtu) has changed, and what it is now.
@@ -337,17 +359,44 @@ impl Tunnels {
         sum
     }
 
-    /// Opens an ESP packet in place; the inner packet lies in the range returned. `None` for a dummy packet.
+    /// What the tunnels of an IKE SA have put together and taken apart. `None` if they carry plain packets.
+    pub fn aggregation(&self, sa: SaId) -> Option<AggregationStats> {
+        let tunnels = self.tunnels_of(sa);
+        let stats = tunnels.iter().filter_map(|id| self.aggregator.stats(*id));
+        stats.reduce(|mut sum, stats| {
+            sum.sent += stats.sent;
+            sum.received += stats.received;
+            sum
+        })
+    }
+
+    /// Opens an ESP packet in place; the inner packet lies in the range returned. `None` for a dummy packet, and for
+    /// one that holds AGGFRAG payloads, whose inner packets come out of [`poll_packet`](Self::poll_packet).
     ///
     /// # Errors
     /// If the packet must be dropped.
     #[inline]
-    pub fn open(&mut self, packet: &mut [u8]) -> Result<Option<Range<usize>>, OpenError> {
+    pub fn open(
+        &mut self,
+        now: Instant,
+        packet: &mut [u8],
+    ) -> Result<Option<Range<usize>>, OpenError> {
         let (_, opened) = self.sad.open(packet)?;
+        if opened.next_header == NextHeader::AGGFRAG {
+            self.aggregator.handle_packet(now, packet, &opened);
+            return Ok(None);
+        }
         Ok((!opened.is_dummy()).then_some(opened.payload))
     }
 
-    /// Seals the inner packet at `packet`, in place, for the peer whose selectors admit it.
+    /// The next inner packet that came in AGGFRAG payloads, written over the content of `packet`; false if there is
+    /// none.
+    pub fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
+        self.aggregator.poll_packet(packet)
+    }
+
+    /// Seals the inner packet at `packet`, in place, for the peer whose selectors admit it. `None` if it waits to share
+    /// a datagram with others ([`Aggregation`]), which comes out of [`poll_aggregated`](Self::poll_aggregated).
     ///
     /// Needs [`HEADROOM`](Self::HEADROOM) bytes in front and [`TAILROOM`](Self::TAILROOM) behind it. A packet that
     /// is too long for the path is fragmented if it may be ([`Sealed::more`]), or else refused with what its sender
@@ -361,7 +410,7 @@ impl Tunnels {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         let bytes = buf.get(packet.clone()).ok_or(SendError::OutOfBounds)?;
         let inner = IpPacket::parse(bytes).map_err(SendError::NotIp)?;
         let hosts = self.by_host.get(&inner.destination).map_or(&[][..], Vec::as_slice);
@@ -374,24 +423,100 @@ impl Tunnels {
                 admitted.then_some((*id, tunnel.path, tunnel.mtu))
             })
             .ok_or(SendError::NoTunnel { destination: inner.destination })?;
+        if self.aggregates(now, id) {
+            return self.aggregate(now, id, bytes, &inner).map(|()| None);
+        }
         if packet.len() > mtu {
             match Passage::of(&inner, mtu, self.paths.policy().fragmentation) {
                 // The host's IP layer fragments the datagram.
                 Passage::Fits | Passage::FragmentOuter => {}
                 Passage::FragmentInner { mtu } => {
-                    return self.seal_fragments(id, path, buf, packet, mtu);
+                    return self.seal_fragments(id, path, buf, packet, mtu).map(Some);
                 }
-                Passage::TooBig { mtu } => {
-                    // As if from the host that the packet is for: a route back leads into the tunnel as well.
-                    let router = Some(inner.destination).filter(|address| !address.is_multicast());
-                    let answer = router.and_then(|router| too_big(bytes, mtu, router));
-                    let answer = answer.filter(|_| self.answers.take(now));
-                    return Err(SendError::TooBig { mtu, answer });
-                }
+                Passage::TooBig { mtu } => return Err(self.refuse_too_big(now, bytes, &inner, mtu)),
             }
         }
         let datagram = self.sad.seal(id, buf, packet, version(&inner)).map_err(SendError::Seal)?;
-        Ok(Sealed { path, datagram, more: false })
+        Ok(Some(Sealed { path, datagram, more: false }))
+    }
+
+    /// What becomes of a packet that is too long and must not be fragmented.
+    fn refuse_too_big(
+        &mut self,
+        now: Instant,
+        bytes: &[u8],
+        inner: &IpPacket,
+        mtu: usize,
+    ) -> SendError {
+        // As if from the host that the packet is for: a route back leads into the tunnel as well.
+        let router = Some(inner.destination).filter(|address| !address.is_multicast());
+        let answer = router.and_then(|router| too_big(bytes, mtu, router));
+        SendError::TooBig { mtu, answer: answer.filter(|_| self.answers.take(now)) }
+    }
+
+    /// Whether the tunnel's packets go into AGGFRAG payloads, by the SA that it sends by now.
+    fn aggregates(&mut self, now: Instant, id: sad::ChildId) -> bool {
+        if !self.aggregator.knows(id) {
+            return false;
+        }
+        let spi = self.sad.outbound(id).map(Outbound::spi);
+        if spi.is_some_and(|spi| self.aggregator.is_stale(id, spi)) {
+            self.fit(now, id);
+        }
+        self.aggregator.fragments(id).is_some()
+    }
+
+    /// Puts an inner packet where the next AGGFRAG payload takes it from.
+    fn aggregate(
+        &mut self,
+        now: Instant,
+        id: sad::ChildId,
+        bytes: &[u8],
+        inner: &IpPacket,
+    ) -> Result<(), SendError> {
+        let mtu = self.tunnels.get(&id).map_or(0, |tunnel| tunnel.mtu);
+        //= RFC 9347 section 2.2.6: with fragmentation no packet is too big; without, they are treated as in
+        //= any ESP tunnel.
+        if self.aggregator.fragments(id) == Some(false) && inner.total_len > mtu {
+            match Passage::of(inner, mtu, Fragmentation::Inner) {
+                Passage::TooBig { mtu } => return Err(self.refuse_too_big(now, bytes, inner, mtu)),
+                Passage::FragmentInner { mtu } => {
+                    let mut fragments =
+                        Fragments::of_inner(bytes, mtu).map_err(SendError::Fragment)?;
+                    let mut room = alloc::vec![0; mtu];
+                    while let Some(len) =
+                        fragments.write_next(&mut room).map_err(SendError::Fragment)?
+                    {
+                        let fragment = room.get(..len).unwrap_or_default();
+                        self.aggregator.push(now, id, fragment).map_err(SendError::Aggregation)?;
+                    }
+                    return Ok(());
+                }
+                Passage::Fits | Passage::FragmentOuter => {}
+            }
+        }
+        self.aggregator.push(now, id, bytes).map_err(SendError::Aggregation)
+    }
+
+    /// The next datagram with an AGGFRAG payload that is due, written over the content of `datagram`.
+    pub fn poll_aggregated(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
+        while let Some(id) = self.aggregator.next_ready() {
+            self.aggregates(self.aggregator.now(), id);
+            let (Some(tunnel), Some(outbound)) = (self.tunnels.get(&id), self.sad.outbound(id))
+            else {
+                self.aggregator.remove_tunnel(id);
+                continue;
+            };
+            let (path, head) = (tunnel.path, outbound.headroom());
+            let Some(len) = self.aggregator.poll_payload(id, outbound, datagram) else { continue };
+            // An SA that is used up takes no more: what was in the payload is lost, as behind it.
+            if let Ok(sealed) = self.sad.seal(id, datagram, head..head + len, NextHeader::AGGFRAG) {
+                datagram.truncate(sealed.end);
+                datagram.drain(..sealed.start);
+                return Some(path);
+            }
+        }
+        None
     }
 
     /// Seals the packet at `packet` in fragments: the first in its place, the others for
@@ -477,7 +602,10 @@ impl Tunnels {
         else {
             return;
         };
-        let mtu = outbound.max_payload(self.paths.payload(now, tunnel.path.remote.ip()));
+        let remote = tunnel.path.remote.ip();
+        let room = self.paths.payload(now, remote);
+        let aggregated = self.aggregator.fit(now, id, outbound, remote, room);
+        let mtu = aggregated.unwrap_or_else(|| outbound.max_payload(room));
         if core::mem::replace(&mut tunnel.mtu, mtu) != mtu {
             self.resized.insert(tunnel.sa);
         }

@@ -9,6 +9,7 @@ use adit_ikev2::{Admission, AuthenticatedPeer, ChildConfig, ChildRefusal, Deny, 
 use adit_radius::Authorization;
 
 use super::Gateway;
+use crate::aggregation::Aggregation;
 use crate::client::subnet_selector;
 
 impl Gateway {
@@ -73,6 +74,7 @@ impl Gateway {
         let child = ChildConfig {
             proposals: self.config.policy.esp_proposals.clone(),
             lifetime: self.config.policy.child_lifetime,
+            aggfrag: self.config.policy.aggregation.map(Aggregation::to_ike),
             ..ChildConfig::tunnel(
                 local,
                 addresses.iter().copied().map(TrafficSelector::host).collect(),

@@ -309,9 +309,14 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
         }
     }
 
+    /// Sends what is to be sent, to peers and to the device.
     fn transmit(&mut self) {
         while let Some(target) = self.machine.poll_transmit(&mut self.datagram) {
             self.send(target);
+        }
+        while self.machine.poll_packet(&mut self.datagram) {
+            // A device that fails for good says so when it is read.
+            self.dropped += u64::from(self.device.try_send(&self.datagram).is_err());
         }
     }
 
@@ -368,7 +373,9 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
                 Err(error) => return Err(error),
             };
             match self.machine.handle_packet(now, &mut self.run.buf, start..start + len) {
-                Ok(sealed) => {
+                // It comes with others, when they are enough or it is time.
+                Ok(None) => self.transmit(),
+                Ok(Some(sealed)) => {
                     let size = sealed.datagram.len();
                     // A run is of one path and one size, but for a shorter last one.
                     let fits = self.run.path == Some(sealed.path) && size <= self.run.size;

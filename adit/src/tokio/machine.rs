@@ -23,7 +23,7 @@ pub trait Machine: Send + sealed::Sealed {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError>;
+    ) -> Result<Option<Sealed>, SendError>;
     #[doc(hidden)]
     fn handle_radius(&mut self, now: Instant, socket: u16, from: SocketAddr, datagram: &[u8]);
     #[doc(hidden)]
@@ -34,6 +34,8 @@ pub trait Machine: Send + sealed::Sealed {
     fn handle_fetched(&mut self, now: Instant, id: FetchId, result: Result<Vec<u8>, String>);
     #[doc(hidden)]
     fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Target>;
+    #[doc(hidden)]
+    fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool;
     #[doc(hidden)]
     fn poll_timeout(&self) -> Option<Instant>;
     /// The next event that the host has to see, or a fetch that the driver does.
@@ -63,7 +65,7 @@ impl Machine for Client {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         self.handle_packet(now, buf, packet)
     }
 
@@ -83,6 +85,10 @@ impl Machine for Client {
 
     fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Target> {
         self.poll_transmit(datagram).map(Target::Peer)
+    }
+
+    fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
+        self.poll_packet(packet)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -117,7 +123,7 @@ impl Machine for Gateway {
         now: Instant,
         buf: &mut [u8],
         packet: Range<usize>,
-    ) -> Result<Sealed, SendError> {
+    ) -> Result<Option<Sealed>, SendError> {
         self.handle_packet(now, buf, packet)
     }
 
@@ -140,6 +146,10 @@ impl Machine for Gateway {
 
     fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Target> {
         self.poll_transmit(datagram)
+    }
+
+    fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
+        self.poll_packet(packet)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

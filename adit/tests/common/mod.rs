@@ -8,8 +8,8 @@ use adit::adapters::eap::UserStore;
 use adit::adapters::esp::{Sealed, SendError, Tunnels};
 use adit::{
     Client, ClientConfig, ClientEvent, ClientProof, Clocks, Connection, Disconnect, EapServer,
-    Gateway, GatewayConfig, GatewayEvent, GatewayProof, Key, OwnCertificate, Received, Staple,
-    Target, Trust,
+    Gateway, GatewayConfig, GatewayEvent, GatewayProof, Key, OwnCertificate, Policy, Received,
+    Staple, Target, Trust,
 };
 use adit_certval::{CrlStore, Revocation, TrustAnchor, Verifier};
 use adit_eap::Credential;
@@ -77,6 +77,8 @@ pub(crate) struct Setup {
     pub(crate) web: BTreeMap<String, Vec<u8>>,
     pub(crate) unix: u64,
     pub(crate) gateway: GatewayConfig,
+    /// The client's, if it is not the gateway's.
+    pub(crate) client_policy: Option<Policy>,
     pub(crate) radius_answers: bool,
 }
 
@@ -108,6 +110,7 @@ impl Setup {
             web,
             unix: pki::NOW,
             gateway,
+            client_policy: None,
             radius_answers: true,
         }
     }
@@ -184,7 +187,7 @@ impl Setup {
             proof,
         );
         // What goes for one end goes for the other.
-        config.policy = self.gateway.policy.clone();
+        config.policy = self.client_policy.unwrap_or_else(|| self.gateway.policy.clone());
         let client = Client::new(config, self.provider, rng(0), clocks).unwrap();
         let gateway = Gateway::new(self.gateway, self.provider, rng(1), clocks).unwrap();
         let user = User::with_password(PASSWORD, AttributeList::new());
@@ -202,6 +205,7 @@ impl Setup {
             gateway_events: Vec::new(),
             at_client: Vec::new(),
             at_gateway: Vec::new(),
+            esp: Vec::new(),
         }
     }
 }
@@ -221,6 +225,8 @@ pub(crate) struct World {
     /// Inner packets that came out.
     pub(crate) at_client: Vec<Vec<u8>>,
     pub(crate) at_gateway: Vec<Vec<u8>>,
+    /// ESP in UDP that was sent: by the gateway or not, when, and its length.
+    pub(crate) esp: Vec<(bool, Instant, usize)>,
 }
 
 impl World {
@@ -289,14 +295,18 @@ impl World {
     /// Sends an inner packet from the client and says what datagram it became.
     pub(crate) fn try_from_client(&mut self, packet: &[u8]) -> Result<Vec<u8>, SendError> {
         let (mut buf, range) = with_room(packet);
-        let sealed = self.client.handle_packet(self.now, &mut buf, range)?;
+        let Some(sealed) = self.client.handle_packet(self.now, &mut buf, range)? else {
+            return Ok(Vec::new());
+        };
         Ok(self.put_sealed(sealed, &buf))
     }
 
     /// The other way.
     pub(crate) fn try_from_gateway(&mut self, packet: &[u8]) -> Result<Vec<u8>, SendError> {
         let (mut buf, range) = with_room(packet);
-        let sealed = self.gateway.handle_packet(self.now, &mut buf, range)?;
+        let Some(sealed) = self.gateway.handle_packet(self.now, &mut buf, range)? else {
+            return Ok(Vec::new());
+        };
         Ok(self.put_sealed(sealed, &buf))
     }
 
@@ -307,6 +317,11 @@ impl World {
     }
 
     fn put(&mut self, path: Path, payload: Vec<u8>) {
+        // Port 4500 without the non-ESP marker, and more than a keepalive.
+        if path.local.port() == 4500 && payload.len() > 8 && payload[..4] != [0; 4] {
+            let from_gateway = path.local.ip() == gateway_address(0).ip();
+            self.esp.push((from_gateway, self.now, payload.len()));
+        }
         self.net.send(self.now, Datagram { from: path.local, to: path.remote, payload });
     }
 
@@ -324,6 +339,12 @@ impl World {
                     Target::Peer(path) => self.put(path, buf.clone()),
                     Target::Radius { socket, server } => self.ask_radius(socket, server, &buf),
                 }
+            }
+            while self.client.poll_packet(&mut buf) {
+                self.at_client.push(buf.clone());
+            }
+            while self.gateway.poll_packet(&mut buf) {
+                self.at_gateway.push(buf.clone());
             }
             while let Some(event) = self.client.poll_event() {
                 idle = false;

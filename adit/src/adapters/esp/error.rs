@@ -6,6 +6,7 @@ use core::net::IpAddr;
 
 use adit_esp::fragment::FragmentError;
 use adit_esp::ip::IpError;
+use adit_esp::iptfs::SenderError;
 use adit_esp::sad::SadError;
 use adit_esp::{SealError, SetupError};
 
@@ -17,6 +18,8 @@ pub enum InstallError {
     NotTunnel,
     /// Its keying material is shorter than its suite needs.
     ShortKeymat,
+    /// It was negotiated for AGGFRAG payloads, which are not configured.
+    Aggregation,
     /// The SAs could not be made.
     Setup(SetupError),
     /// The database has no place for them.
@@ -27,6 +30,7 @@ impl fmt::Display for InstallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTunnel => f.write_str("the child SA is not in tunnel mode"),
+            Self::Aggregation => f.write_str("AGGFRAG payloads are not configured"),
             Self::ShortKeymat => f.write_str("too little keying material for the suite"),
             Self::Setup(error) => error.fmt(f),
             Self::Sad(error) => error.fmt(f),
@@ -44,6 +48,8 @@ pub enum SendError {
     OutOfBounds,
     /// It is no IP packet.
     NotIp(IpError),
+    /// It cannot wait for others to share an ESP packet with: [`Aggregation`](crate::Aggregation).
+    Aggregation(SenderError),
     /// No tunnel is for such packets.
     NoTunnel {
         /// Where the packet wanted to go.
@@ -69,6 +75,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfBounds => f.write_str("the packet lies outside its buffer"),
+            Self::Aggregation(error) => error.fmt(f),
             Self::NotIp(error) => error.fmt(f),
             Self::NoTunnel { destination } => write!(f, "no tunnel to {destination}"),
             Self::TooBig { mtu, .. } => write!(f, "the path carries packets of up to {mtu} bytes"),
