@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use adit_esp::batch::{OpenFrame, SharedInbound};
 use adit_esp::{NextHeader, Outbound};
+use adit_platform::aead::AeadKey;
 use adit_platform::{Provider, Suite};
 
 use crate::esp::{self, BATCH, Sa, inner_packet};
@@ -18,32 +19,45 @@ use crate::{Case, Pair};
 const BATCHES: usize = 16;
 const PACKETS: usize = BATCHES * BATCH;
 
-/// Two threads that open packets of `len` bytes in batches, on one SA if it is `shared`, else on one each;
-/// beside one thread that opens half as many. The cost is wall time by the packet, so that two threads
-/// that do not hinder each other have half of one's: a ratio of 0.5.
+/// What two threads have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Common {
+    /// The SA that both receive on.
+    Sa,
+    /// Nothing: each has an SA of its own.
+    Nothing,
+    /// Nothing, and neither has an SA: they open the same packets with the bare AEAD. What this shows is the
+    /// machine's, whose cores may have less than two of everything; no other row can be below it.
+    Machine,
+}
+
+/// Two threads that open packets of `len` bytes in batches, beside one thread that opens half as many. The cost
+/// is wall time by the packet, so that two threads that do not hinder each other have half of one's: a
+/// ratio of 0.5.
 pub fn receive(
     provider: &'static Provider,
     suite: Suite,
     len: usize,
-    shared: bool,
+    common: Common,
 ) -> Pair<'static> {
-    let sa = || Arc::new(SharedInbound::new(esp::sa(provider, suite).inbound));
-    let both = sa();
-    let mine = Arc::clone(&both);
-    let other = Second::start(Receiver::new(
-        provider,
-        suite,
-        len,
-        if shared { both } else { sa() },
-        if shared { 2 } else { 1 },
-        1,
-    ));
-    let mine = Receiver::new(provider, suite, len, mine, if shared { 2 } else { 1 }, 0);
-    let other = Rc::new(other);
+    let receiver = |sa: Option<&Arc<SharedInbound>>, runs, run| {
+        let ends = match (common, sa) {
+            (Common::Machine, _) => Ends::Bare(aead_key(provider, suite)),
+            (_, sa) => Ends::Sa(sa.map_or_else(|| shared_sa(provider, suite), Arc::clone)),
+        };
+        Receiver::new(provider, suite, len, ends, runs, run)
+    };
+    let (mine, other) = match common {
+        Common::Sa => {
+            let sa = shared_sa(provider, suite);
+            (receiver(Some(&sa), 2, 0), receiver(Some(&sa), 2, 1))
+        }
+        Common::Nothing | Common::Machine => (receiver(None, 1, 0), receiver(None, 1, 0)),
+    };
+    let other = Rc::new(Second::start(other));
     let mine = Rc::new(RefCell::new(mine));
     let (to_prepare, also) = (Rc::clone(&mine), Rc::clone(&other));
-    let alone = Receiver::new(provider, suite, len, sa(), 1, 0);
-    let alone = Rc::new(RefCell::new(alone));
+    let alone = Rc::new(RefCell::new(receiver(None, 1, 0)));
     let alone_to_prepare = Rc::clone(&alone);
     Pair {
         ours: Case::new(2 * PACKETS, move || {
@@ -64,9 +78,19 @@ pub fn receive(
     }
 }
 
-/// One thread's packets, and the SA that it receives them on.
+fn shared_sa(provider: &Provider, suite: Suite) -> Arc<SharedInbound> {
+    Arc::new(SharedInbound::new(esp::sa(provider, suite).inbound))
+}
+
+fn aead_key(provider: &Provider, suite: Suite) -> Box<dyn AeadKey> {
+    let Suite::Aead(algorithm) = suite else { panic!("{suite:?} is no AEAD that sends its IV") };
+    let aead = provider.aead(algorithm).expect("the provider runs the suite");
+    aead.key(&[7; 32][..algorithm.key_len()]).expect("its length")
+}
+
+/// One thread's packets, and what it opens them with.
 struct Receiver {
-    inbound: Arc<SharedInbound>,
+    ends: Ends,
     outbound: Option<Outbound>,
     packets: Vec<Vec<u8>>,
     len: usize,
@@ -75,20 +99,21 @@ struct Receiver {
     run: u64,
 }
 
+enum Ends {
+    Sa(Arc<SharedInbound>),
+    /// Seals and opens what lies behind the header, all of it with one nonce: that costs the same.
+    Bare(Box<dyn AeadKey>),
+}
+
+const NONCE: [u8; 12] = [7; 12];
+const AAD: [u8; 12] = [5; 12];
+
 impl Receiver {
-    fn new(
-        provider: &Provider,
-        suite: Suite,
-        len: usize,
-        inbound: Arc<SharedInbound>,
-        runs: u64,
-        run: u64,
-    ) -> Self {
+    fn new(provider: &Provider, suite: Suite, len: usize, ends: Ends, runs: u64, run: u64) -> Self {
         let Sa { outbound, .. } = esp::sa(provider, suite);
         let room = outbound.headroom() + len + outbound.tailroom(len);
-        let run = run % runs;
         let packets = vec![vec![0; room]; PACKETS];
-        Self { inbound, outbound: Some(outbound), packets, len, runs, run }
+        Self { ends, outbound: Some(outbound), packets, len, runs, run }
     }
 
     /// Seals the next packets: here, so that they lie in this core's cache.
@@ -100,8 +125,13 @@ impl Receiver {
         let inner = inner_packet(self.len);
         for packet in &mut self.packets {
             packet[at..at + self.len].copy_from_slice(&inner);
-            let sealed = outbound.seal(packet, at..at + self.len, NextHeader::IPV4);
-            assert_eq!(sealed.expect("room is left"), 0..packet.len());
+            match &self.ends {
+                Ends::Sa(_) => {
+                    let sealed = outbound.seal(packet, at..at + self.len, NextHeader::IPV4);
+                    assert_eq!(sealed.expect("room is left"), 0..packet.len());
+                }
+                Ends::Bare(key) => key.seal(&NONCE, &AAD, &mut packet[at..]).expect("room is left"),
+            }
         }
         self.outbound = Some(outbound);
     }
@@ -109,10 +139,20 @@ impl Receiver {
     fn receive(&mut self) -> usize {
         let mut bytes = 0;
         for batch in self.packets.as_chunks_mut::<BATCH>().0 {
-            let mut frames = batch.each_mut().map(|packet| OpenFrame::new(packet));
-            self.inbound.open_batch(&mut frames);
-            for frame in &frames {
-                bytes += frame.payload().expect("a fresh packet").len();
+            match &self.ends {
+                Ends::Sa(inbound) => {
+                    let mut frames = batch.each_mut().map(|packet| OpenFrame::new(packet));
+                    inbound.open_batch(&mut frames);
+                    for frame in &frames {
+                        bytes += frame.payload().expect("a fresh packet").len();
+                    }
+                }
+                Ends::Bare(key) => {
+                    for packet in batch {
+                        key.open(&NONCE, &AAD, &mut packet[16..]).expect("it was sealed so");
+                        bytes += packet.len();
+                    }
+                }
             }
         }
         bytes

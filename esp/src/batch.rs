@@ -61,15 +61,15 @@ impl<'a> SealFrame<'a> {
 #[derive(Debug)]
 pub struct OpenFrame<'a> {
     pub(crate) packet: &'a mut [u8],
-    /// The number that it carries, then its full number, if it may have one.
-    pub(crate) admitted: Result<u64, OpenError>,
+    /// The number that it carries, then its full number.
+    pub(crate) sequence: u64,
     pub(crate) result: Option<Result<Opened, OpenError>>,
 }
 
 impl<'a> OpenFrame<'a> {
     /// The argument of [`Inbound::open`](crate::Inbound::open).
     pub fn new(packet: &'a mut [u8]) -> Self {
-        Self { packet, admitted: Ok(0), result: None }
+        Self { packet, sequence: 0, result: None }
     }
 
     /// What [`Inbound::open`](crate::Inbound::open) said; `None` until the batch was opened.
@@ -96,7 +96,7 @@ mod shared {
 
     use super::OpenFrame;
     use crate::error::OpenError;
-    use crate::inbound::{Inbound, Opened, Received};
+    use crate::inbound::{Inbound, Opened, Received, Tally};
     use crate::lifetime::LifetimeEvent;
     use crate::opener::Opener;
     use crate::packet::Spi;
@@ -151,10 +151,9 @@ mod shared {
         /// # Errors
         /// If the packet must be dropped.
         pub fn open(&self, packet: &mut [u8]) -> Result<Opened, OpenError> {
-            let admitted = self.lock().admit(&self.opener, packet);
-            let mut result = admitted.and_then(|sequence| self.opener.open(packet, sequence));
-            self.lock().record(&admitted, &mut result);
-            result
+            let sequence = self.lock().admit_counted(&self.opener, packet)?;
+            let result = self.opener.open(packet, sequence);
+            self.lock().record(sequence, result)
         }
 
         /// Like [`Inbound::open_batch`].
@@ -162,7 +161,8 @@ mod shared {
             self.opener.check_shapes(frames);
             self.lock().admit_batch(&self.opener, frames);
             self.opener.open_batch(frames);
-            self.lock().record_batch(frames);
+            let tally = Tally::of(frames);
+            self.lock().record_batch(frames, &tally);
         }
 
         /// What happened to the SA's lifetime since the last call.

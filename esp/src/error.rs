@@ -272,6 +272,26 @@ impl OpenError {
     }
 }
 
+impl OpenError {
+    /// True if the packet was refused before its integrity check.
+    pub(crate) const fn precedes_integrity(&self) -> bool {
+        match self {
+            Self::Truncated { .. }
+            | Self::Misaligned { .. }
+            | Self::Fragment { .. }
+            | Self::WrongSpi { .. }
+            | Self::TooOld { .. }
+            | Self::Replayed { .. }
+            | Self::Expired => true,
+            Self::Authentication { .. }
+            | Self::Padding { .. }
+            | Self::Inner(_)
+            | Self::Selectors
+            | Self::UnexpectedNextHeader(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

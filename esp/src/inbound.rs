@@ -12,7 +12,7 @@ use crate::lifetime::{LifetimeEvent, Meter};
 use crate::opener::Opener;
 use crate::packet::{NextHeader, Spi};
 use crate::protection::{Protection, Sizes};
-use crate::replay::{Replay, Window, WindowSize};
+use crate::replay::{Numbers, Replay, Window, WindowSize};
 use crate::selector::{InboundRules, Selectors};
 use crate::stats::InboundStats;
 
@@ -187,15 +187,21 @@ impl Inbound {
 
     /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
     ///
-    /// All sequence numbers are checked first, then all packets opened, then all numbers recorded in the
-    /// order of the frames: of two copies of a packet in one batch the second is refused. Where the
-    /// provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
-    /// HMAC-SHA2-256, they are opened side by side.
+    /// Where the provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
+    /// HMAC-SHA2-256, all sequence numbers are checked first, then all packets opened side by side, then all
+    /// numbers recorded. Of two copies of a packet in one batch the second is refused in any case.
     pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
+        if self.opener.protection.batch().is_none() {
+            for OpenFrame { packet, result, .. } in frames {
+                *result = Some(self.open(packet));
+            }
+            return;
+        }
         self.opener.check_shapes(frames);
         self.received.admit_batch(&self.opener, frames);
         self.opener.open_batch(frames);
-        self.received.record_batch(frames);
+        let tally = Tally::of(frames);
+        self.received.record_batch(frames, &tally);
     }
 
     /// True if so many packets in a row have failed their integrity check that more than 2³² may have
@@ -295,44 +301,80 @@ impl Received {
         }
     }
 
+    /// [`Self::admit`] for a packet that is done with if it is refused.
+    #[cfg(feature = "std")]
+    pub(crate) fn admit_counted(
+        &mut self,
+        opener: &Opener,
+        packet: &[u8],
+    ) -> Result<u64, OpenError> {
+        self.admit(opener, packet).inspect_err(|error| self.count_error(error))
+    }
+
     /// Finds the full numbers of all frames that have the shape of a packet, and whether they may be opened.
     pub(crate) fn admit_batch(&self, opener: &Opener, frames: &mut [OpenFrame<'_>]) {
-        for frame in frames {
-            if let Ok(low) = frame.admitted {
-                frame.admitted = self.admit_number(opener, low as u32);
+        for frame in frames.iter_mut().filter(|frame| frame.result.is_none()) {
+            match self.admit_number(opener, frame.sequence as u32) {
+                Ok(sequence) => frame.sequence = sequence,
+                Err(error) => frame.result = Some(Err(error)),
             }
         }
     }
 
-    /// Records and counts all frames, after they were opened.
-    pub(crate) fn record_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
-        for frame in frames {
-            if let Some(result) = &mut frame.result {
-                self.record(&frame.admitted, result);
+    /// Records and counts all frames, after they were opened, with what a [`Tally`] found of them.
+    pub(crate) fn record_batch(&mut self, frames: &mut [OpenFrame<'_>], tally: &Tally) {
+        if !self.record_all(tally) {
+            self.record_each(frames);
+        }
+    }
+
+    /// False if that cannot be done, and nothing is recorded.
+    #[inline]
+    fn record_all(&mut self, tally: &Tally) -> bool {
+        let Tally { clean: true, packets, bytes, ref numbers } = *tally else { return false };
+        let recorded = self.check_replay
+            && self.meter.has_room(packets, bytes)
+            && self.window.commit_all(numbers);
+        if recorded {
+            self.failures = 0;
+            self.meter.count_all(packets, bytes);
+        }
+        recorded
+    }
+
+    #[cold]
+    fn record_each(&mut self, frames: &mut [OpenFrame<'_>]) {
+        for OpenFrame { sequence, result, .. } in frames {
+            match result.take() {
+                Some(Err(error)) if error.precedes_integrity() => {
+                    self.count_error(&error);
+                    *result = Some(Err(error));
+                }
+                opened => *result = opened.map(|opened| self.record(*sequence, opened)),
             }
         }
     }
 
     /// Records and counts a packet that was admitted, decrypted and taken apart while others may have
-    /// used its number or the last of the lifetime. The result becomes what has become of it.
-    #[inline]
+    /// used its number or the last of the lifetime. Returns what has become of it.
     pub(crate) fn record(
         &mut self,
-        admitted: &Result<u64, OpenError>,
-        result: &mut Result<Opened, OpenError>,
-    ) {
-        match (admitted, &result) {
-            (Err(_), _) => {}
-            (Ok(sequence), Err(OpenError::Authentication { .. })) => {
-                self.authenticated(false, *sequence);
+        sequence: u64,
+        result: Result<Opened, OpenError>,
+    ) -> Result<Opened, OpenError> {
+        let result = match result {
+            Err(OpenError::Authentication { .. }) => {
+                self.authenticated(false, sequence);
+                result
             }
-            (Ok(_), _) if self.meter.is_over() => *result = Err(OpenError::Expired),
-            (Ok(sequence), _) => match self.check_replay(*sequence) {
-                Ok(()) => self.authenticated(true, *sequence),
-                Err(refused) => *result = Err(refused),
-            },
-        }
-        self.count(result);
+            _ if self.meter.is_over() => Err(OpenError::Expired),
+            _ => self.check_replay(sequence).and_then(|()| {
+                self.authenticated(true, sequence);
+                result
+            }),
+        };
+        self.count(&result);
+        result
     }
 
     /// Counts a packet that is done with.
@@ -360,6 +402,34 @@ impl Received {
 
     pub(crate) fn stats(&self) -> InboundStats {
         InboundStats { packets: self.meter.packets, bytes: self.meter.bytes, ..self.stats }
+    }
+}
+
+/// What there is to record of a batch, gathered before the lock is taken.
+pub(crate) struct Tally {
+    /// True if every frame was opened, and all numbers could be gathered; if not, the rest says nothing.
+    clean: bool,
+    numbers: Numbers,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn of(frames: &[OpenFrame<'_>]) -> Self {
+        let mut tally = Self { clean: true, numbers: Numbers::new(), packets: 0, bytes: 0 };
+        for OpenFrame { sequence, result, .. } in frames {
+            match result {
+                Some(Ok(opened)) if !opened.is_dummy() && tally.numbers.add(*sequence) => {
+                    tally.packets += 1;
+                    tally.bytes += opened.payload.len() as u64;
+                }
+                _ => {
+                    tally.clean = false;
+                    break;
+                }
+            }
+        }
+        tally
     }
 }
 

@@ -109,6 +109,21 @@ impl Meter {
         }
     }
 
+    /// True if so many more packets and bytes leave nothing to be reported.
+    #[inline]
+    pub(crate) fn has_room(&self, packets: u64, bytes: u64) -> bool {
+        !self.is_over()
+            && self.packets.saturating_add(packets) < self.next_packets
+            && self.bytes.saturating_add(bytes) < self.next_bytes
+    }
+
+    /// Counts packets for which there is room.
+    #[inline]
+    pub(crate) fn count_all(&mut self, packets: u64, bytes: u64) {
+        self.packets = self.packets.saturating_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// Stops the SA: a packet did not fit any more, or its time is over.
     #[cold]
     pub(crate) fn expire(&mut self) {

@@ -54,7 +54,13 @@ impl Opener {
     /// Checks lengths and SPI of all frames, and notes the sequence numbers that they carry.
     pub(crate) fn check_shapes(&self, frames: &mut [OpenFrame<'_>]) {
         for frame in frames {
-            frame.admitted = self.check_shape(frame.packet).map(u64::from);
+            frame.result = match self.check_shape(frame.packet) {
+                Ok(low) => {
+                    frame.sequence = low.into();
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            };
         }
     }
 
@@ -65,48 +71,44 @@ impl Opener {
         self.unwrap(packet, sequence)
     }
 
-    /// The same with all frames that were admitted; the cryptography takes many at once if it can.
+    /// The same with all frames that have not been refused; the cryptography takes many at once if it can.
     pub(crate) fn open_batch(&self, frames: &mut [OpenFrame<'_>]) {
-        let Some(key) = self.protection.batch() else {
-            for OpenFrame { packet, admitted, result } in frames {
-                *result = Some(admitted.and_then(|sequence| self.open(packet, sequence)));
+        if let Some(key) = self.protection.batch() {
+            for group in frames.chunks_mut(GROUP) {
+                self.open_group(key, group);
             }
-            return;
-        };
-        for group in frames.chunks_mut(GROUP) {
-            let authentic = self.decrypt_group(key, group);
-            for (OpenFrame { packet, admitted, result }, authentic) in
-                group.iter_mut().zip(authentic)
-            {
-                *result = Some(admitted.and_then(|sequence| match authentic {
-                    true => self.unwrap(packet, sequence),
-                    false => Err(OpenError::Authentication { spi: self.spi, sequence }),
-                }));
+        } else {
+            for OpenFrame { packet, sequence, result } in frames {
+                if result.is_none() {
+                    *result = Some(self.open(packet, *sequence));
+                }
             }
         }
     }
 
-    /// Verifies and decrypts up to [`GROUP`] frames, and says which of them are authentic.
-    fn decrypt_group(&self, key: &dyn CipherMacKey, frames: &mut [OpenFrame<'_>]) -> [bool; GROUP] {
+    /// The same with up to [`GROUP`] frames, side by side.
+    fn open_group(&self, key: &dyn CipherMacKey, frames: &mut [OpenFrame<'_>]) {
         let mut packets = core::array::from_fn::<_, GROUP, _>(|_| Packet::default());
-        // Which frame each packet is.
-        let mut places = [0; GROUP];
         let mut count = 0;
-        for (place, frame) in frames.iter_mut().enumerate().take(GROUP) {
-            let Ok(sequence) = frame.admitted else { continue };
-            // What was admitted has been found to have the shape of a packet.
-            let counter = Counter { spi: self.spi, sequence, extended: self.extended };
-            if let Some(packet) = packet(self.sizes, counter, frame.packet) {
-                (packets[count], places[count]) = (packet, place);
-                count += 1;
+        for frame in frames.iter_mut().filter(|frame| frame.result.is_none()) {
+            let counter =
+                Counter { spi: self.spi, sequence: frame.sequence, extended: self.extended };
+            // What was admitted has been found to have the shape of a packet: each gets its place.
+            if let (Some(place), Some(packet)) =
+                (packets.get_mut(count), packet(self.sizes, counter, frame.packet))
+            {
+                (*place, count) = (packet, count + 1);
             }
         }
         key.open(&mut packets[..count]);
-        let mut authentic = [false; GROUP];
-        for (packet, place) in packets[..count].iter().zip(places) {
-            authentic[place] = packet.is_authentic();
+        let authentic = packets.each_ref().map(Packet::is_authentic);
+        let admitted = frames.iter_mut().filter(|frame| frame.result.is_none());
+        for (OpenFrame { packet, sequence, result }, authentic) in admitted.zip(authentic) {
+            *result = Some(match authentic {
+                true => self.unwrap(packet, *sequence),
+                false => Err(OpenError::Authentication { spi: self.spi, sequence: *sequence }),
+            });
         }
-        authentic
     }
 
     /// Verifies and decrypts `packet`.

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use core::cmp::Ordering;
 use core::fmt;
 
 /// How many packets late a packet may arrive and still be accepted.
@@ -148,6 +149,35 @@ impl Window {
         self.seen[word] |= bit(sequence);
     }
 
+    /// Records all of the numbers if each of them may still be accepted, and none of them otherwise.
+    #[inline]
+    pub(crate) fn commit_all(&mut self, numbers: &Numbers) -> bool {
+        let size = self.seen.len() as u64 * 64;
+        let Numbers { lowest, highest, .. } = *numbers;
+        if highest.max(self.top).saturating_sub(lowest) >= size {
+            return false;
+        }
+        for &(index, bits) in numbers.words() {
+            // What the ring holds for numbers above the top is older than the window.
+            let counted = match index.cmp(&(self.top / 64)) {
+                Ordering::Less => u64::MAX,
+                Ordering::Equal => u64::MAX >> (63 - self.top % 64),
+                Ordering::Greater => 0,
+            };
+            if self.seen[self.word(index * 64)] & bits & counted != 0 {
+                return false;
+            }
+        }
+        if highest > self.top {
+            self.advance(highest);
+        }
+        for &(index, bits) in numbers.words() {
+            let word = self.word(index * 64);
+            self.seen[word] |= bits;
+        }
+        true
+    }
+
     /// Moves the top to `to` and forgets what the ring held for the numbers passed over.
     #[inline]
     fn advance(&mut self, to: u64) {
@@ -192,6 +222,55 @@ impl Window {
         let behind = self.seen.len() as u32 * 64 - 1;
         let above_bottom = low.wrapping_sub((self.top as u32).wrapping_sub(behind));
         self.top.checked_add_signed(i64::from(above_bottom) - i64::from(behind))
+    }
+}
+
+/// Sequence numbers that are to be recorded together, as the words of a [`Window`] hold them: gathered
+/// beforehand, so that a window that others wait for is soon done with.
+pub(crate) struct Numbers {
+    /// Numbers divided by 64, and the bits of those that have it, in order.
+    words: [(u64, u64); Self::WORDS],
+    len: usize,
+    lowest: u64,
+    highest: u64,
+}
+
+impl Numbers {
+    /// A batch of many hundred packets in order, or some dozens from here and there.
+    const WORDS: usize = 16;
+
+    /// None yet.
+    pub(crate) const fn new() -> Self {
+        Self { words: [(0, 0); Self::WORDS], len: 0, lowest: u64::MAX, highest: 0 }
+    }
+
+    /// Adds a number. False if that cannot be done: the number is there already, or lies in a word before
+    /// the last one's, or in one too many.
+    #[inline]
+    pub(crate) fn add(&mut self, sequence: u64) -> bool {
+        let (index, bit) = (sequence / 64, bit(sequence));
+        let last = self.len.checked_sub(1).and_then(|last| self.words.get_mut(last));
+        match last {
+            Some((last, bits)) if *last == index => {
+                if *bits & bit != 0 {
+                    return false;
+                }
+                *bits |= bit;
+            }
+            Some((last, _)) if *last > index => return false,
+            _ => {
+                let Some(word) = self.words.get_mut(self.len) else { return false };
+                *word = (index, bit);
+                self.len += 1;
+            }
+        }
+        self.lowest = self.lowest.min(sequence);
+        self.highest = self.highest.max(sequence);
+        true
+    }
+
+    fn words(&self) -> &[(u64, u64)] {
+        self.words.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -276,6 +355,50 @@ mod tests {
                 at
             }).collect();
             agree(WindowSize::at_least(size), sequences);
+        }
+    }
+
+    proptest! {
+        /// Numbers that are recorded together are recorded as one after the other, or not at all.
+        #[test]
+        fn many_at_once_agree_with_one_by_one(
+            size in prop_oneof![Just(64_u32), Just(128), Just(8192)],
+            start in prop_oneof![0_u64..10_000, Just(u64::MAX - 700)],
+            batches in prop::collection::vec(
+                (0_u64..300, prop::collection::vec((0_u64..3, 0_u64..130), 0..40)), 1..40),
+        ) {
+            let mut window = Window::resuming_after(WindowSize::at_least(size), start);
+            let mut one_by_one = window.clone();
+            let mut at = start;
+            for (back, steps) in batches {
+                at = at.saturating_sub(back);
+                let mut numbers = Numbers::new();
+                let mut gathered = Vec::new();
+                for (far, step) in steps {
+                    at = at.saturating_add(if far == 0 { step } else { 1 });
+                    if !numbers.add(at) {
+                        break;
+                    }
+                    gathered.push(at);
+                }
+                let mut after = one_by_one.clone();
+                let fresh = gathered.iter().all(|number| {
+                    let fresh = after.check(*number).is_ok();
+                    after.commit(*number);
+                    fresh
+                });
+                // Numbers that push each other out of the window are left to be recorded one by one.
+                let wide = gathered.iter().max().zip(gathered.iter().min());
+                let fits = wide.is_none_or(|(most, least)| most - least < size.into());
+                prop_assert_eq!(window.commit_all(&numbers), fresh && fits);
+                if fresh && fits {
+                    one_by_one = after;
+                }
+                prop_assert_eq!(window.top(), one_by_one.top());
+                for number in at.saturating_sub(2 * u64::from(size))..=at.saturating_add(70) {
+                    prop_assert_eq!(window.check(number), one_by_one.check(number), "{}", number);
+                }
+            }
         }
     }
 
