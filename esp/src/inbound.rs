@@ -188,7 +188,7 @@ impl Inbound {
     /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
     ///
     /// Where the provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
-    /// HMAC-SHA2-256, all sequence numbers are checked first, then all packets opened side by side, then all
+    /// HMAC-SHA2, all sequence numbers are checked first, then all packets opened side by side, then all
     /// numbers recorded. Of two copies of a packet in one batch the second is refused in any case.
     pub fn open_batch(&mut self, frames: &mut [OpenFrame<'_>]) {
         if self.opener.protection.batch().is_none() {

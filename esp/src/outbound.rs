@@ -325,7 +325,7 @@ impl Outbound {
     /// Seals each frame as [`Self::seal`] does, in order. A frame that fails does not stop the others.
     ///
     /// Where the provider has a form of the suite for many packets at once, as `simd` has for AES-CBC with
-    /// HMAC-SHA2-256, the frames of a batch are sealed side by side: 8 and more are what that is made
+    /// HMAC-SHA2, the frames of a batch are sealed side by side: 8 and more are what that is made
     /// for.
     pub fn seal_batch(&mut self, frames: &mut [SealFrame<'_>]) {
         if self.protection.batch().is_some() {

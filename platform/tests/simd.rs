@@ -92,6 +92,7 @@ fn packets_are_as_others_make_them() {
 #[test]
 fn batches_are_as_single_packets() {
     for pair in simd::PROVIDER.cipher_macs {
+        let tag_len = pair.mac().tag_len();
         let mut rng = SeededRng::new(15);
         let mut done = 0;
         while done < cases() {
@@ -110,31 +111,31 @@ fn batches_are_as_single_packets() {
                 let plain: Vec<Vec<u8>> = (0..count)
                     .map(|_| {
                         let blocks = if all_alike { one } else { rng.below(132) };
-                        rng.bytes(24 + 16 * blocks + 16)
+                        rng.bytes(24 + 16 * blocks + tag_len)
                     })
                     .collect();
                 let mut expected = plain.clone();
                 for packet in &mut expected {
-                    let end = packet.len() - 16;
+                    let end = packet.len() - tag_len;
                     let (covered, tag) = packet.split_at_mut(end);
                     let (header, text) = covered.split_at_mut(24);
                     cipher.encrypt(&header[8..], text).unwrap();
                     mac.sign(&[header, text, &trailing], tag).unwrap();
                 }
                 let mut sealed = plain.clone();
-                batch.seal(&mut packets(&mut sealed, &trailing));
+                batch.seal(&mut packets(&mut sealed, tag_len, &trailing));
                 assert!(sealed == expected, "{pair:?}, {count} packets");
 
                 let bent = rng.below(count);
                 let bit = rng.below(sealed[bent].len() * 8);
                 sealed[bent][bit / 8] ^= 1 << (bit % 8);
                 let left = sealed[bent].clone();
-                let mut opened = packets(&mut sealed, &trailing);
+                let mut opened = packets(&mut sealed, tag_len, &trailing);
                 batch.open(&mut opened);
                 let authentic: Vec<bool> = opened.iter().map(Packet::is_authentic).collect();
                 for (index, authentic) in authentic.into_iter().enumerate() {
                     assert_eq!(authentic, index != bent, "{pair:?}, {count} packets");
-                    let text = 24..plain[index].len() - 16;
+                    let text = 24..plain[index].len() - tag_len;
                     match authentic {
                         true => assert!(sealed[index][text.clone()] == plain[index][text]),
                         false => assert!(sealed[index] == left, "a refused packet was changed"),
@@ -146,8 +147,8 @@ fn batches_are_as_single_packets() {
     }
 }
 
-fn packets<'a>(bufs: &'a mut [Vec<u8>], trailing: &[u8]) -> Vec<Packet<'a>> {
-    bufs.iter_mut().map(|buf| Packet::new(buf, 24, 16, trailing).unwrap()).collect()
+fn packets<'a>(bufs: &'a mut [Vec<u8>], tag_len: usize, trailing: &[u8]) -> Vec<Packet<'a>> {
+    bufs.iter_mut().map(|buf| Packet::new(buf, 24, tag_len, trailing).unwrap()).collect()
 }
 
 /// Short packets, where the code is ours, in every combination of lengths.

@@ -41,6 +41,10 @@ pub(crate) struct RingMac(pub(super) MacAlgorithm, pub(super) &'static hmac::Alg
 
 pub(crate) static HMAC_SHA2_256: RingMac =
     RingMac(MacAlgorithm::HmacSha2_256_128, &hmac::HMAC_SHA256);
+pub(crate) static HMAC_SHA2_384: RingMac =
+    RingMac(MacAlgorithm::HmacSha2_384_192, &hmac::HMAC_SHA384);
+pub(crate) static HMAC_SHA2_512: RingMac =
+    RingMac(MacAlgorithm::HmacSha2_512_256, &hmac::HMAC_SHA512);
 
 impl Mac for RingMac {
     fn algorithm(&self) -> MacAlgorithm {

@@ -29,4 +29,4 @@ pub use provider::PROVIDER;
 #[cfg(feature = "simd")]
 pub(crate) use aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-pub(crate) use digest::HMAC_SHA2_256;
+pub(crate) use digest::{HMAC_SHA2_256, HMAC_SHA2_384, HMAC_SHA2_512};

@@ -3,13 +3,12 @@
 use ring::signature as ring_signature;
 
 use super::aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
-use super::digest::{HMAC_SHA2_256, RingHash, RingMac, RingPrf};
+use super::digest::{HMAC_SHA2_256, HMAC_SHA2_384, HMAC_SHA2_512, RingHash, RingPrf};
 use super::kex::RingKex;
 use super::sign::Loader;
 use super::verify::RingVerifier;
 use crate::Provider;
 use crate::hash::HashAlgorithm;
-use crate::mac::MacAlgorithm;
 use crate::prf::PrfAlgorithm;
 use crate::rustcrypto::{
     AesCmac96, AesXcbc96, CIPHERS, EcdsaVerifier, GMAC, MlDsaVerifier, MlKem768, Modp, RsaVerifier,
@@ -31,13 +30,7 @@ pub static PROVIDER: Provider = Provider {
     name: "ring",
     aeads: &all_aeads(all_gcm(&AES_128_GCM, &AES_256_GCM), GMAC, &CHACHA20_POLY1305),
     ciphers: CIPHERS,
-    macs: &[
-        &HMAC_SHA2_256,
-        &RingMac(MacAlgorithm::HmacSha2_384_192, &ring::hmac::HMAC_SHA384),
-        &RingMac(MacAlgorithm::HmacSha2_512_256, &ring::hmac::HMAC_SHA512),
-        &AesXcbc96,
-        &AesCmac96,
-    ],
+    macs: &[&HMAC_SHA2_256, &HMAC_SHA2_384, &HMAC_SHA2_512, &AesXcbc96, &AesCmac96],
     cipher_macs: &[],
     hashes: &[
         &RingHash(HashAlgorithm::Sha1),

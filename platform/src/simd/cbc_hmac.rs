@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::x86::CbcHmac;
+use super::x86::{Cbc, HmacSha256, HmacSha512};
 use crate::aead::InvalidKeyLength;
 use crate::cipher::{Cipher, CipherAlgorithm, CipherKey};
 use crate::cipher_mac::{CipherMac, CipherMacKey, Packet};
@@ -18,7 +18,7 @@ cpufeatures::new!(sha, "sha");
 const LEAST_WITH_SHA: usize = 7;
 const LEAST: usize = 3;
 
-/// AES-CBC with HMAC-SHA2-256, and the two by themselves for what is no batch.
+/// AES-CBC with HMAC-SHA2, and the two by themselves for what is no batch.
 #[derive(Debug)]
 pub(super) struct AesCbcHmac(pub(super) &'static dyn Cipher, pub(super) &'static dyn Mac);
 
@@ -32,15 +32,14 @@ impl CipherMac for AesCbcHmac {
     }
 
     fn key(&self, cipher: &[u8], mac: &[u8]) -> Result<Box<dyn CipherMacKey>, InvalidKeyLength> {
-        let single = Single { cipher: self.0.key(cipher)?, mac: self.1.key(mac)? };
-        let least = if sha::get() { LEAST_WITH_SHA } else { LEAST };
-        let Some(mac) = mac.first_chunk().filter(|_| narrow::get()) else {
+        let single = Single::new((self.0, cipher), (self.1, mac))?;
+        let Some(hmac) = Hmac::new(self.mac(), mac) else {
             return Ok(Box::new(single));
         };
         Ok(match cipher.len() {
-            16 => Box::new(Key::<10>::new(single, cipher, mac, least)),
-            24 => Box::new(Key::<12>::new(single, cipher, mac, least)),
-            32 => Box::new(Key::<14>::new(single, cipher, mac, least)),
+            16 => Box::new(Key::<10>::new(single, cipher, hmac)),
+            24 => Box::new(Key::<12>::new(single, cipher, hmac)),
+            32 => Box::new(Key::<14>::new(single, cipher, hmac)),
             _ => Box::new(single),
         })
     }
@@ -50,6 +49,18 @@ impl CipherMac for AesCbcHmac {
 struct Single {
     cipher: Box<dyn CipherKey>,
     mac: Box<dyn MacKey>,
+    /// At most [`MAX_TAG`].
+    tag_len: usize,
+}
+
+/// The longest tag: HMAC-SHA2-512-256's.
+const MAX_TAG: usize = 32;
+
+impl Single {
+    fn new(cipher: (&dyn Cipher, &[u8]), mac: (&dyn Mac, &[u8])) -> Result<Self, InvalidKeyLength> {
+        let tag_len = mac.0.algorithm().tag_len();
+        Ok(Self { cipher: cipher.0.key(cipher.1)?, mac: mac.0.key(mac.1)?, tag_len })
+    }
 }
 
 impl CipherMacKey for Single {
@@ -58,19 +69,21 @@ impl CipherMacKey for Single {
             let (iv, text, _) = packet.parts();
             // A packet is made of whole blocks, so that neither can fail.
             let _ = self.cipher.encrypt(iv, text);
-            let mut tag = [0; 16];
+            let mut tag = [0; MAX_TAG];
+            let tag = &mut tag[..self.tag_len];
             let (covered, trailing) = packet.covered();
-            let _ = self.mac.sign(&[covered, trailing], &mut tag);
-            packet.set_tag(&tag);
+            let _ = self.mac.sign(&[covered, trailing], tag);
+            packet.set_tag(tag);
         }
     }
 
     fn open(&self, packets: &mut [Packet<'_>]) {
         for packet in packets {
-            let mut tag = [0; 16];
+            let mut tag = [0; MAX_TAG];
+            let tag = &mut tag[..self.tag_len];
             let (covered, trailing) = packet.covered();
-            let signed = self.mac.sign(&[covered, trailing], &mut tag);
-            if signed.is_ok() && packet.check_tag(&tag) {
+            let signed = self.mac.sign(&[covered, trailing], tag);
+            if signed.is_ok() && packet.check_tag(tag) {
                 let (iv, text, _) = packet.parts();
                 let _ = self.cipher.decrypt(iv, text);
             }
@@ -78,9 +91,64 @@ impl CipherMacKey for Single {
     }
 }
 
-/// Keys that exist only where the processor has what [`CbcHmac`] needs.
+/// A key of HMAC for packets side by side; exists only where the processor has what the narrow form needs.
+enum Hmac {
+    Sha256(HmacSha256),
+    Sha512(HmacSha512),
+}
+
+impl Hmac {
+    /// `None` if there is no such form, or not on this processor.
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn new(algorithm: MacAlgorithm, key: &[u8]) -> Option<Self> {
+        if !narrow::get() {
+            return None;
+        }
+        match algorithm {
+            MacAlgorithm::HmacSha2_256_128 => {
+                // SAFETY: `narrow` found all features.
+                Some(Self::Sha256(unsafe { HmacSha256::new(key.try_into().ok()?) }))
+            }
+            MacAlgorithm::HmacSha2_384_192 => {
+                // SAFETY: `narrow` found all features.
+                Some(Self::Sha512(unsafe { HmacSha512::new_384(key.try_into().ok()?) }))
+            }
+            MacAlgorithm::HmacSha2_512_256 => {
+                // SAFETY: `narrow` found all features.
+                Some(Self::Sha512(unsafe { HmacSha512::new(key.try_into().ok()?) }))
+            }
+            MacAlgorithm::AesXcbc96 | MacAlgorithm::AesCmac96 => None,
+        }
+    }
+
+    /// The fewest packets that are computed side by side.
+    fn least(&self) -> usize {
+        match self {
+            Self::Sha256(_) if sha::get() => LEAST_WITH_SHA,
+            Self::Sha256(_) | Self::Sha512(_) => LEAST,
+        }
+    }
+
+    /// Computes the tags of packets and gives each packet its own. `wide` only if [`Wide::hmac`] is.
+    #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
+    fn each(&self, wide: bool, packets: &mut [Packet<'_>], give: impl Fn(&mut Packet<'_>, &[u8])) {
+        match (self, wide) {
+            // SAFETY: an `Hmac` is made only after `narrow` found all that the narrow form needs.
+            (Self::Sha256(key), false) => unsafe { key.each(packets, give) },
+            // SAFETY: `wide` found all that the wide form needs.
+            (Self::Sha256(key), true) => unsafe { key.each_wide(packets, give) },
+            // SAFETY: as above.
+            (Self::Sha512(key), false) => unsafe { key.each(packets, give) },
+            // SAFETY: as above.
+            (Self::Sha512(key), true) => unsafe { key.each_wide(packets, give) },
+        }
+    }
+}
+
+/// Keys that exist only where the processor has what the narrow forms need.
 struct Key<const ROUNDS: usize> {
-    batch: CbcHmac<ROUNDS>,
+    cbc: Cbc<ROUNDS>,
+    hmac: Hmac,
     single: Single,
     /// Which wide forms the processor has what they need for, too.
     wide: Wide,
@@ -104,12 +172,12 @@ impl Wide {
 const GROUP: usize = 16;
 
 impl<const ROUNDS: usize> Key<ROUNDS> {
-    /// Only after `narrow` found all features.
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn new(single: Single, cipher: &[u8], mac: &[u8; 32], least: usize) -> Self {
-        // SAFETY: the callers asked `narrow`.
-        let batch = unsafe { CbcHmac::new(cipher, mac) };
-        Self { batch, single, wide: Wide::get(), least }
+    fn new(single: Single, cipher: &[u8], hmac: Hmac) -> Self {
+        // SAFETY: there is an `Hmac`, so `narrow` found all features.
+        let cbc = unsafe { Cbc::new(cipher) };
+        let least = hmac.least();
+        Self { cbc, hmac, single, wide: Wide::get(), least }
     }
 }
 
@@ -121,14 +189,8 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
         }
         for group in packets.chunks_mut(GROUP) {
             // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-            unsafe { self.batch.encrypt(group) };
-            if self.wide.hmac {
-                // SAFETY: `wide` found all that the wide form needs.
-                unsafe { self.batch.sign_wide(group) }
-            } else {
-                // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-                unsafe { self.batch.sign(group) }
-            }
+            unsafe { self.cbc.encrypt(group) };
+            self.hmac.each(self.wide.hmac, group, |packet, tag| packet.set_tag(tag));
         }
     }
 
@@ -138,20 +200,16 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
             return self.single.open(packets);
         }
         for group in packets.chunks_mut(GROUP) {
-            if self.wide.hmac {
-                // SAFETY: `wide` found all that the wide form needs.
-                unsafe { self.batch.verify_wide(group) }
-            } else {
-                // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-                unsafe { self.batch.verify(group) }
-            }
+            self.hmac.each(self.wide.hmac, group, |packet, tag| {
+                packet.check_tag(tag);
+            });
             for packet in group.iter_mut().filter(|packet| packet.is_authentic()) {
                 if self.wide.cbc {
                     // SAFETY: `vaes` found all that the wide form needs.
-                    unsafe { self.batch.decrypt_wide(packet) }
+                    unsafe { self.cbc.decrypt_wide(packet) }
                 } else {
                     // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-                    unsafe { self.batch.decrypt(packet) }
+                    unsafe { self.cbc.decrypt(packet) }
                 }
             }
         }
@@ -172,16 +230,18 @@ mod tests {
 
     /// Seals and opens groups of every size and mixed lengths by one form whatever the processor would
     /// choose, against one packet after the other.
-    fn compare<const ROUNDS: usize>(wide: Wide) {
+    fn compare<const ROUNDS: usize>(mac: MacAlgorithm, wide: Wide) {
         let cipher_key: Vec<u8> = (0..4 * (ROUNDS as u8 - 6)).map(|i| i.wrapping_mul(29)).collect();
         let cipher =
             ring::PROVIDER.ciphers.iter().find(|c| c.algorithm().key_len() == cipher_key.len());
-        let mac = ring::PROVIDER.mac(MacAlgorithm::HmacSha2_256_128).unwrap();
-        let single = || Single {
-            cipher: cipher.unwrap().key(&cipher_key).unwrap(),
-            mac: mac.key(&[9; 32]).unwrap(),
+        let mac_key: Vec<u8> = (0..mac.key_len() as u8).map(|i| i.wrapping_mul(31)).collect();
+        let tag_len = mac.tag_len();
+        let single = || {
+            let mac = ring::PROVIDER.mac(mac).unwrap();
+            Single::new((*cipher.unwrap(), &cipher_key), (mac, &mac_key)).unwrap()
         };
-        let ours = Key::<ROUNDS> { wide, ..Key::new(single(), &cipher_key, &[9; 32], 1) };
+        let hmac = Hmac::new(mac, &mac_key).unwrap();
+        let ours = Key::<ROUNDS> { wide, least: 1, ..Key::new(single(), &cipher_key, hmac) };
         let theirs = single();
         for count in 1..=34 {
             for base in 0..9 {
@@ -189,25 +249,25 @@ mod tests {
                 let bufs: Vec<Vec<u8>> = (0..count)
                     .map(|i| {
                         let blocks = if base < 4 { base } else { base * (i * 7 % 11) };
-                        (0..HEADER + 16 * blocks + 16).map(|at| (at * 7 + i) as u8).collect()
+                        (0..HEADER + 16 * blocks + tag_len).map(|at| (at * 7 + i) as u8).collect()
                     })
                     .collect();
                 let (mut a, mut b) = (bufs.clone(), bufs.clone());
-                ours.seal(&mut packets(&mut a, trailing));
-                theirs.seal(&mut packets(&mut b, trailing));
+                ours.seal(&mut packets(&mut a, tag_len, trailing));
+                theirs.seal(&mut packets(&mut b, tag_len, trailing));
                 assert_eq!(a, b, "{count} packets, {base}");
                 // One of them is bent, and only that one is refused, and left as it is.
                 let bent = count * 5 % 7 % count;
-                let at = a[bent].len() - 1 - base % 16;
+                let at = a[bent].len() - 1 - base * 3 % tag_len;
                 a[bent][at] ^= 0x10;
                 let refused = a[bent].clone();
-                let mut opened = packets(&mut a, trailing);
+                let mut opened = packets(&mut a, tag_len, trailing);
                 ours.open(&mut opened);
                 for (index, packet) in opened.iter().enumerate() {
                     assert_eq!(packet.is_authentic(), index != bent, "{count} packets, {base}");
                 }
                 for (index, (a, original)) in a.iter().zip(&bufs).enumerate() {
-                    let text = HEADER..original.len() - 16;
+                    let text = HEADER..original.len() - tag_len;
                     match index == bent {
                         true => assert_eq!(*a, refused),
                         false => assert_eq!(a[text.clone()], original[text]),
@@ -217,18 +277,21 @@ mod tests {
         }
     }
 
-    fn packets<'a>(bufs: &'a mut [Vec<u8>], trailing: &[u8]) -> Vec<Packet<'a>> {
-        bufs.iter_mut().map(|buf| Packet::new(buf, HEADER, 16, trailing).unwrap()).collect()
+    fn packets<'a>(bufs: &'a mut [Vec<u8>], tag_len: usize, trailing: &[u8]) -> Vec<Packet<'a>> {
+        bufs.iter_mut().map(|buf| Packet::new(buf, HEADER, tag_len, trailing).unwrap()).collect()
     }
 
     fn compare_all(wide: Wide) {
-        compare::<10>(wide);
-        compare::<12>(wide);
-        compare::<14>(wide);
+        use MacAlgorithm::{HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256};
+        for mac in [HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256] {
+            compare::<10>(mac, wide);
+            compare::<12>(mac, wide);
+            compare::<14>(mac, wide);
+        }
     }
 
     #[test]
-    fn eight_lanes_give_what_one_packet_gives() {
+    fn narrow_lanes_give_what_one_packet_gives() {
         if !narrow::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX2");
         }
@@ -236,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_lanes_give_what_one_packet_gives() {
+    fn wide_lanes_give_what_one_packet_gives() {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX-512 (F, BW, VL)");
         }

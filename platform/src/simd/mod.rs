@@ -6,8 +6,8 @@
 //!   kept in the key, and a longer one goes to ring; with a key of 192 bits or a tag shorter than 16
 //!   bytes, which ring does not have, to RustCrypto.
 //! - **AES-GMAC**, for packets of every length.
-//! - **AES-CBC with HMAC-SHA2-256 for batches** ([`cipher_mac`](crate::cipher_mac)): 8 packets at a
-//!   time with AVX2, 16 with AVX-512. HMAC-SHA2-384 and -512 are computed one packet after the other.
+//! - **AES-CBC with HMAC-SHA2 for batches** ([`cipher_mac`](crate::cipher_mac)): with HMAC-SHA2-256,
+//!   8 packets at a time with AVX2 and 16 with AVX-512; with HMAC-SHA2-384 and -512, half as many.
 //!
 //! Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!
@@ -60,6 +60,12 @@ const CIPHER_MACS: &[&dyn CipherMac] = &[
     &cbc_hmac::AesCbcHmac(&AES_128_CBC, &ring::HMAC_SHA2_256),
     &cbc_hmac::AesCbcHmac(&AES_192_CBC, &ring::HMAC_SHA2_256),
     &cbc_hmac::AesCbcHmac(&AES_256_CBC, &ring::HMAC_SHA2_256),
+    &cbc_hmac::AesCbcHmac(&AES_128_CBC, &ring::HMAC_SHA2_384),
+    &cbc_hmac::AesCbcHmac(&AES_192_CBC, &ring::HMAC_SHA2_384),
+    &cbc_hmac::AesCbcHmac(&AES_256_CBC, &ring::HMAC_SHA2_384),
+    &cbc_hmac::AesCbcHmac(&AES_128_CBC, &ring::HMAC_SHA2_512),
+    &cbc_hmac::AesCbcHmac(&AES_192_CBC, &ring::HMAC_SHA2_512),
+    &cbc_hmac::AesCbcHmac(&AES_256_CBC, &ring::HMAC_SHA2_512),
 ];
 
 #[cfg(not(target_arch = "x86_64"))]

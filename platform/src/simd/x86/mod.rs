@@ -15,13 +15,17 @@ use core::arch::x86_64::{
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 mod aes;
-mod cbc_hmac;
+mod cbc;
 mod gmac;
+mod hmac;
+mod lanes;
 mod sha256;
+mod sha512;
 mod wide;
 
-pub(super) use cbc_hmac::CbcHmac;
+pub(super) use cbc::Cbc;
 pub(super) use gmac::MAX_GMAC_AAD;
+pub(super) use hmac::{HmacSha256, HmacSha512};
 
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 use aes::Schedule;
