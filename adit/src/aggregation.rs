@@ -25,7 +25,6 @@ use crate::config::ConfigError;
 /// # let _ = (dense, policy);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub struct Aggregation {
     /// There is no tunnel to a peer that does not agree. If not, there is a plain one. Default: false.
     pub required: bool,

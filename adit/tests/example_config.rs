@@ -12,7 +12,7 @@ mod gateway;
 
 use std::time::Duration;
 
-use adit::{ClientProof, Fragmentation, GatewayProof, Staple};
+use adit::{Aggregation, ClientProof, Fragmentation, GatewayProof, Pace, Staple};
 use adit_ikev2::Identity;
 use adit_platform::kex::KexAlgorithm;
 use adit_platform::simd::PROVIDER;
@@ -113,6 +113,10 @@ fn settings_arrive() {
         minimum = 1280
         fragmentation = "outer"
         discover = false
+        [aggregation]
+        rate = 8_000_000
+        size = 1000
+        required = true
         [ike]
         proposals = ["aes256gcm16-prfsha384-ecp384"]
         rekey = "90s"
@@ -142,6 +146,9 @@ fn settings_arrive() {
     let path = config.policy.path_mtu;
     assert_eq!((path.link, path.minimum, path.discover), (1492, 1280, false));
     assert_eq!(path.fragmentation, Fragmentation::Outer);
+    let expected = Aggregation { required: true, ..Aggregation::constant_rate(1000, 8_000_000) };
+    assert_eq!(config.policy.aggregation, Some(expected));
+    assert_eq!(expected.pace, Pace::Constant { interval: Duration::from_millis(1) });
 }
 
 #[test]
@@ -168,6 +175,9 @@ fn a_wrong_client_is_refused_with_line_and_reason() {
     r("[client]", "[ike]\nsignatures = \"none\"\n[client]", "\"legacy\"");
     r("[client]", "[tunnel]\nmtu = 100\n[client]", "1280 to 9000");
     r("[client]", "[path]\nmtu = 500\n[client]", "576 to 65535");
+    r("[client]", "[aggregation]\nrate = 0\n[client]", "bits per second");
+    r("[client]", "[aggregation]\nsize = 9\n[client]", "256 to 65535");
+    r("[client]", "[aggregation]\nrate = 20000\nwait = \"1ms\"\n[client]", "wait for no others");
     r("[client]", "[path]\nfragmentation = \"both\"\n[client]", "\"outer\"");
     r("[client]", "[tunnel]\nsubnets = [\"10.0.0.0/33\"]\n[client]", "no subnet");
     r("[client]", "[tunnel]\ndevice = \"a-name-too-long-for-it\"\n[client]", "1 to 15 bytes");

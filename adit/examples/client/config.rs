@@ -8,6 +8,7 @@ use adit_platform::{Provider, Secret};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::common::aggregation::AggregationToml;
 use crate::common::file::{ConfigError, File};
 use crate::common::ike::{Debug, Ike, KeyLog, device, identity, mtu, net};
 use crate::common::path::Path as PathToml;
@@ -33,6 +34,7 @@ struct Toml {
     tunnel: Tunnel,
     #[serde(default)]
     path: PathToml,
+    aggregation: Option<AggregationToml>,
     #[serde(default)]
     ike: Ike,
     #[serde(default)]
@@ -123,6 +125,10 @@ pub(crate) fn settings(file: &File, provider: &Provider) -> Result<Settings, Con
     config.endpoint.nat_t_port = toml.listen.nat_t_port.unwrap_or(4500);
     config.policy = toml.ike.policy(file)?;
     config.policy.path_mtu = toml.path.policy(file)?;
+    config.policy.aggregation = match &toml.aggregation {
+        Some(aggregation) => Some(aggregation.policy(file)?),
+        None => None,
+    };
     toml.ike.apply(file, &mut config.endpoint)?;
     if let Some(subnets) = &toml.tunnel.subnets {
         config.subnets = file.values(subnets, net)?;

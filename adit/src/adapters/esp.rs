@@ -1,5 +1,6 @@
 //! Child SAs of ikev2 carried by esp: answers [`Ask::Install`](adit_ikev2::Ask::Install).
 
+mod aggregate;
 mod aggregator;
 mod error;
 mod paths;
@@ -23,8 +24,8 @@ use adit_ikev2::{ChildId, ChildSa, Mode, Path, SaId};
 use adit_platform::{Instant, Provider, Rng, Secret};
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
-use crate::aggregation::{Aggregation, AggregationStats};
-use crate::config::{Fragmentation, PathMtuPolicy};
+use crate::aggregation::Aggregation;
+use crate::config::PathMtuPolicy;
 use crate::limits::AttemptRate;
 
 use aggregator::Aggregator;
@@ -359,17 +360,6 @@ impl Tunnels {
         sum
     }
 
-    /// What the tunnels of an IKE SA have put together and taken apart. `None` if they carry plain packets.
-    pub fn aggregation(&self, sa: SaId) -> Option<AggregationStats> {
-        let tunnels = self.tunnels_of(sa);
-        let stats = tunnels.iter().filter_map(|id| self.aggregator.stats(*id));
-        stats.reduce(|mut sum, stats| {
-            sum.sent += stats.sent;
-            sum.received += stats.received;
-            sum
-        })
-    }
-
     /// Opens an ESP packet in place; the inner packet lies in the range returned. `None` for a dummy packet, and for
     /// one that holds AGGFRAG payloads, whose inner packets come out of [`poll_packet`](Self::poll_packet).
     ///
@@ -387,12 +377,6 @@ impl Tunnels {
             return Ok(None);
         }
         Ok((!opened.is_dummy()).then_some(opened.payload))
-    }
-
-    /// The next inner packet that came in AGGFRAG payloads, written over the content of `packet`; false if there is
-    /// none.
-    pub fn poll_packet(&mut self, packet: &mut Vec<u8>) -> bool {
-        self.aggregator.poll_packet(packet)
     }
 
     /// Seals the inner packet at `packet`, in place, for the peer whose selectors admit it. `None` if it waits to share
@@ -452,71 +436,6 @@ impl Tunnels {
         let router = Some(inner.destination).filter(|address| !address.is_multicast());
         let answer = router.and_then(|router| too_big(bytes, mtu, router));
         SendError::TooBig { mtu, answer: answer.filter(|_| self.answers.take(now)) }
-    }
-
-    /// Whether the tunnel's packets go into AGGFRAG payloads, by the SA that it sends by now.
-    fn aggregates(&mut self, now: Instant, id: sad::ChildId) -> bool {
-        if !self.aggregator.knows(id) {
-            return false;
-        }
-        let spi = self.sad.outbound(id).map(Outbound::spi);
-        if spi.is_some_and(|spi| self.aggregator.is_stale(id, spi)) {
-            self.fit(now, id);
-        }
-        self.aggregator.fragments(id).is_some()
-    }
-
-    /// Puts an inner packet where the next AGGFRAG payload takes it from.
-    fn aggregate(
-        &mut self,
-        now: Instant,
-        id: sad::ChildId,
-        bytes: &[u8],
-        inner: &IpPacket,
-    ) -> Result<(), SendError> {
-        let mtu = self.tunnels.get(&id).map_or(0, |tunnel| tunnel.mtu);
-        //= RFC 9347 section 2.2.6: with fragmentation no packet is too big; without, they are treated as in
-        //= any ESP tunnel.
-        if self.aggregator.fragments(id) == Some(false) && inner.total_len > mtu {
-            match Passage::of(inner, mtu, Fragmentation::Inner) {
-                Passage::TooBig { mtu } => return Err(self.refuse_too_big(now, bytes, inner, mtu)),
-                Passage::FragmentInner { mtu } => {
-                    let mut fragments =
-                        Fragments::of_inner(bytes, mtu).map_err(SendError::Fragment)?;
-                    let mut room = alloc::vec![0; mtu];
-                    while let Some(len) =
-                        fragments.write_next(&mut room).map_err(SendError::Fragment)?
-                    {
-                        let fragment = room.get(..len).unwrap_or_default();
-                        self.aggregator.push(now, id, fragment).map_err(SendError::Aggregation)?;
-                    }
-                    return Ok(());
-                }
-                Passage::Fits | Passage::FragmentOuter => {}
-            }
-        }
-        self.aggregator.push(now, id, bytes).map_err(SendError::Aggregation)
-    }
-
-    /// The next datagram with an AGGFRAG payload that is due, written over the content of `datagram`.
-    pub fn poll_aggregated(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
-        while let Some(id) = self.aggregator.next_ready() {
-            self.aggregates(self.aggregator.now(), id);
-            let (Some(tunnel), Some(outbound)) = (self.tunnels.get(&id), self.sad.outbound(id))
-            else {
-                self.aggregator.remove_tunnel(id);
-                continue;
-            };
-            let (path, head) = (tunnel.path, outbound.headroom());
-            let Some(len) = self.aggregator.poll_payload(id, outbound, datagram) else { continue };
-            // An SA that is used up takes no more: what was in the payload is lost, as behind it.
-            if let Ok(sealed) = self.sad.seal(id, datagram, head..head + len, NextHeader::AGGFRAG) {
-                datagram.truncate(sealed.end);
-                datagram.drain(..sealed.start);
-                return Some(path);
-            }
-        }
-        None
     }
 
     /// Seals the packet at `packet` in fragments: the first in its place, the others for
