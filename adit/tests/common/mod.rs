@@ -71,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) client_certificate: Issued,
     pub(crate) password: Option<&'static str>,
     pub(crate) revocation: Revocation,
+    /// Whether the private keys are elsewhere, and signatures asked for.
+    pub(crate) external_keys: bool,
     /// What goes along with either end's certificate.
     pub(crate) staple: Staple,
     /// What the web server has.
@@ -106,6 +108,7 @@ impl Setup {
             client_certificate,
             password: Some(PASSWORD),
             revocation: Revocation::Require,
+            external_keys: false,
             staple: Staple::None,
             web,
             unix: pki::NOW,
@@ -128,7 +131,11 @@ impl Setup {
     fn own(&self, issued: &Issued) -> OwnCertificate {
         let key = self.provider.keys.load_pkcs8(issued.key.pkcs8()).unwrap();
         let chain = vec![issued.certificate.clone(), self.authority.certificate.clone()];
-        OwnCertificate { chain, key: Key::Local(key), staple: self.staple.clone() }
+        let key = match self.external_keys {
+            true => Key::External { schemes: key.schemes().to_vec() },
+            false => Key::Local(key),
+        };
+        OwnCertificate { chain, key, staple: self.staple.clone() }
     }
 
     fn trust(&self) -> Trust {
