@@ -12,12 +12,21 @@ use adit_esp::Spi;
 use adit_esp::pmtu::{PathMtu, TooBigReport};
 use adit_testkit::net::Conditions;
 
-use common::{Login, PROVIDERS, SERVER, Setup, World, client_address, gateway_address};
+use common::{Login, OVER_IPV4, OVER_IPV6, Outer, PROVIDERS, SERVER, Setup, World};
 
 /// What AES-GCM with an ICV of 16 octets adds: SPI and sequence number, IV, pad length and next header, ICV.
 const ESP: usize = 8 + 8 + 2 + 16;
 /// IPv4 and UDP.
 const OUTER: usize = 20 + 8;
+/// IPv6 and UDP.
+const OUTER_IPV6: usize = 40 + 8;
+
+/// The longest inner packet over a path that carries `path` bytes: ESP's content has a multiple of four bytes, and
+/// two of them are its trailer's (RFC 4303 section 2.4).
+fn longest(path: usize, outer: usize) -> usize {
+    let content = path - outer - (ESP - 2);
+    content - content % 4 - 2
+}
 
 /// Both ends, with a network between that drops what is longer than `mtu` and says nothing.
 fn connected(mtu: usize, change: impl Fn(&mut Setup)) -> (World, Connection) {
@@ -100,19 +109,32 @@ fn reassembled(fragments: &[Vec<u8>]) -> Vec<u8> {
     whole
 }
 
+/// What the path carries, who is at its ends, and the headers around ESP. The network is as narrow as the policy says.
+const PATHS: [(usize, Outer, usize); 4] = [
+    (1280, OVER_IPV4, OUTER),
+    (1500, OVER_IPV4, OUTER),
+    (1280, OVER_IPV6, OUTER_IPV6),
+    (1500, OVER_IPV6, OUTER_IPV6),
+];
+
+fn over(path: usize, outer: Outer) -> (World, Connection) {
+    connected(path, |setup| {
+        setup.outer = outer;
+        setup.gateway.policy.path_mtu.link = path;
+    })
+}
+
 #[test]
 fn the_longest_packet_passes_whole_and_the_next_one_is_answered() {
-    for path in [1280, 1500] {
-        let (mut world, connection) = connected(path, |setup| {
-            setup.gateway.policy.path_mtu.link = path;
-        });
-        let mtu = path - OUTER - ESP;
+    for (path, outer, headers) in PATHS {
+        let (mut world, connection) = over(path, outer);
+        let mtu = longest(path, headers);
         assert_eq!(connection.mtu, mtu);
 
         let packet = ipv4(&connection, mtu, true);
-        assert_eq!(world.try_from_client(&packet).unwrap().len(), path - OUTER);
+        assert_eq!(world.try_from_client(&packet).unwrap().len(), mtu + ESP);
         let back = reversed(packet.clone());
-        assert_eq!(world.try_from_gateway(&back).unwrap().len(), path - OUTER);
+        assert_eq!(world.try_from_gateway(&back).unwrap().len(), mtu + ESP);
         world.run(Duration::from_millis(20), |_| false);
         assert_eq!((world.at_gateway.pop(), world.at_client.pop()), (Some(packet), Some(back)));
 
@@ -127,10 +149,8 @@ fn the_longest_packet_passes_whole_and_the_next_one_is_answered() {
 
 #[test]
 fn what_may_be_fragmented_is_and_every_piece_passes() {
-    for path in [1280, 1500] {
-        let (mut world, connection) = connected(path, |setup| {
-            setup.gateway.policy.path_mtu.link = path;
-        });
+    for (path, outer, _) in PATHS {
+        let (mut world, connection) = over(path, outer);
         for len in [connection.mtu + 1, 4000, 9000] {
             let packet = ipv4(&connection, len, false);
             assert!(world.send_from_client(&packet));
@@ -140,7 +160,9 @@ fn what_may_be_fragmented_is_and_every_piece_passes() {
             assert!(world.send_from_gateway(&back));
             world.run(Duration::from_millis(20), |_| false);
             let fragments = std::mem::take(&mut world.at_client);
-            assert_eq!(fragments.len(), len.div_ceil(connection.mtu - 27).max(2), "{len} bytes");
+            //= RFC 791 section 3.1: all but the last carry a multiple of eight bytes.
+            let each = (connection.mtu - 20) & !7;
+            assert_eq!(fragments.len(), (len - 20).div_ceil(each), "{len} bytes");
             assert_eq!(reassembled(&fragments), back);
         }
         assert_eq!(world.net.counters().too_big, 0);
@@ -175,7 +197,7 @@ fn ipv6_is_never_told_less_than_1280() {
 fn what_the_host_learns_counts_at_once_in_both_directions() {
     let (mut world, connection) = connected(usize::MAX, |_| {});
     let sa = world.gateway.clients().next().map(|(sa, _)| sa).unwrap();
-    let mtu = |path: usize| (path - OUTER - ESP) & !3 | 2;
+    let mtu = |path| longest(path, OUTER);
     assert_eq!((connection.mtu, world.gateway.mtu(sa)), (mtu(1500), Some(mtu(1500))));
     let connected =
         world.gateway_events.iter().position(|e| matches!(e, GatewayEvent::Connected(_)));
@@ -185,10 +207,10 @@ fn what_the_host_learns_counts_at_once_in_both_directions() {
     for path in [1280, 1400, 9000, 600] {
         world.client_events.clear();
         world.gateway_events.clear();
-        world.client.handle_path_mtu(world.now, gateway_address(4500).ip(), path);
-        world.gateway.handle_path_mtu(world.now, client_address(4500).ip(), path);
+        world.client.handle_path_mtu(world.now, world.outer.gateway, path);
+        world.gateway.handle_path_mtu(world.now, world.outer.client, path);
         // Once is enough to say it.
-        world.client.handle_path_mtu(world.now, gateway_address(4500).ip(), path);
+        world.client.handle_path_mtu(world.now, world.outer.gateway, path);
         world.run(Duration::from_millis(1), |_| false);
         let ours = &world.client_events[..];
         assert!(matches!(ours, [ClientEvent::PathMtu { mtu: m }] if *m == mtu(path)), "{ours:?}");
@@ -200,15 +222,15 @@ fn what_the_host_learns_counts_at_once_in_both_directions() {
         let packet = ipv4(&connection, mtu(path) + 1, true);
         assert_eq!(told(world.try_from_client(&packet), &packet), mtu(path));
     }
-    world.client.handle_path_mtu(world.now, gateway_address(4500).ip(), 0);
-    world.client.handle_path_mtu(world.now, client_address(4500).ip(), 1280);
+    world.client.handle_path_mtu(world.now, world.outer.gateway, 0);
+    world.client.handle_path_mtu(world.now, world.outer.client, 1280);
     let packet = ipv4(&connection, 1000, true);
     assert_eq!(told(world.try_from_client(&packet), &packet), mtu(576), "the policy's minimum");
 }
 
 /// Fragmentation needed, from a router on the way, about an ESP packet of the client's.
 fn report(datagram: &[u8], mtu: u16) -> TooBigReport {
-    let (client, gateway) = match (client_address(0).ip(), gateway_address(0).ip()) {
+    let (client, gateway) = match (OVER_IPV4.client, OVER_IPV4.gateway) {
         (IpAddr::V4(client), IpAddr::V4(gateway)) => (client.octets(), gateway.octets()),
         other => panic!("{other:?}"),
     };
@@ -241,10 +263,10 @@ fn a_router_is_believed_for_ten_minutes() {
     assert!(world.client.handle_too_big(heard, &report));
 
     let packet = ipv4(&connection, 1400, true);
-    assert_eq!(told(world.try_from_client(&packet), &packet), 1300 - OUTER - ESP);
+    assert_eq!(told(world.try_from_client(&packet), &packet), longest(1300, OUTER));
     //= RFC 8201 section 4: reports never make it greater.
     assert!(world.client.handle_too_big(world.now, &TooBigReport { mtu: 1450, ..report }));
-    assert_eq!(told(world.try_from_client(&packet), &packet), 1300 - OUTER - ESP);
+    assert_eq!(told(world.try_from_client(&packet), &packet), longest(1300, OUTER));
     world.run(PathMtu::LIFETIME - Duration::from_secs(1), |_| false);
     assert!(world.try_from_client(&packet).is_err());
     // The machine wakes up for it by itself.
@@ -296,10 +318,40 @@ fn fragments_that_nobody_sends_do_not_pile_up() {
 #[test]
 fn new_keys_change_nothing() {
     let (mut world, connection) = connected(usize::MAX, |_| {});
-    world.client.handle_path_mtu(world.now, gateway_address(4500).ip(), 1280);
+    world.client.handle_path_mtu(world.now, world.outer.gateway, 1280);
     world.client.rekey_children(world.now).unwrap();
     world.run(Duration::from_secs(5), |_| false);
     assert!(world.client_events.iter().any(|e| matches!(e, ClientEvent::Rekeyed { child: true })));
     let packet = ipv4(&connection, 1400, true);
-    assert_eq!(told(world.try_from_client(&packet), &packet), 1280 - OUTER - ESP);
+    assert_eq!(told(world.try_from_client(&packet), &packet), longest(1280, OUTER));
+}
+
+#[test]
+fn over_ipv6_nobody_is_believed_that_the_path_carries_less_than_1280() {
+    let (mut world, connection) = over(1500, OVER_IPV6);
+    world.client.handle_path_mtu(world.now, world.outer.gateway, 600);
+    let packet = ipv4(&connection, 1400, true);
+    assert_eq!(told(world.try_from_client(&packet), &packet), longest(1280, OUTER_IPV6));
+}
+
+#[test]
+fn a_new_path_is_taken_to_carry_what_the_link_does() {
+    let (mut world, _) = connected(usize::MAX, |_| {});
+    let sa = world.gateway.clients().next().map(|(sa, _)| sa).unwrap();
+    world.gateway.handle_path_mtu(world.now, world.outer.client, 1280);
+    assert_eq!(world.gateway.mtu(sa), Some(longest(1280, OUTER)));
+    world.gateway_events.clear();
+    // A NAT comes between: RFC 7296 section 2.23 has the gateway follow.
+    let outside = [203, 0, 113, 9].into();
+    world.net.add_nat(world.outer.client, outside);
+    world.client.rekey_ike(world.now).unwrap();
+    world.run(Duration::from_secs(5), |_| false);
+    assert!(world.gateway_events.iter().any(|event| {
+        matches!(event, GatewayEvent::PathChanged { path, .. } if path.remote.ip() == outside)
+    }));
+    assert_eq!(world.gateway.mtu(sa), Some(longest(1500, OUTER)));
+    world.gateway.handle_path_mtu(world.now, world.outer.client, 1280);
+    assert_eq!(world.gateway.mtu(sa), Some(longest(1500, OUTER)), "the old path");
+    world.gateway.handle_path_mtu(world.now, outside, 1400);
+    assert_eq!(world.gateway.mtu(sa), Some(longest(1400, OUTER)));
 }

@@ -1,7 +1,7 @@
 //! A gateway, a client, a RADIUS server and a web server in memory, on virtual time.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use adit::adapters::eap::UserStore;
@@ -37,13 +37,22 @@ const ALICE: &str = "alice@adit.test";
 const PSK: &[u8] = b"correct horse battery staple";
 const RADIUS_SECRET: &[u8] = b"testing123";
 
-pub(crate) fn gateway_address(port: u16) -> SocketAddr {
-    (Ipv4Addr::new(192, 0, 2, 1), port).into()
+/// Where gateway and client are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    pub(crate) gateway: IpAddr,
+    pub(crate) client: IpAddr,
 }
 
-pub(crate) fn client_address(port: u16) -> SocketAddr {
-    (Ipv4Addr::new(198, 51, 100, 7), port).into()
-}
+pub(crate) const OVER_IPV4: Outer = Outer {
+    gateway: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    client: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
+};
+
+pub(crate) const OVER_IPV6: Outer = Outer {
+    gateway: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    client: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 7)),
+};
 
 fn radius_address() -> SocketAddr {
     (Ipv4Addr::new(192, 0, 2, 9), 1812).into()
@@ -64,6 +73,7 @@ pub(crate) enum Login {
 pub(crate) struct Setup {
     pub(crate) provider: Provider,
     pub(crate) login: Login,
+    pub(crate) outer: Outer,
     pub(crate) seed: u64,
     pub(crate) conditions: Conditions,
     pub(crate) authority: Authority,
@@ -101,6 +111,7 @@ impl Setup {
         Self {
             provider,
             login,
+            outer: OVER_IPV4,
             seed: 1,
             conditions: Conditions::IDEAL,
             authority,
@@ -186,8 +197,8 @@ impl Setup {
         let clocks = Clocks { now: Instant::default(), unix: UnixTime::from_secs(self.unix) };
         let rng = |n| Box::new(SeededRng::new(self.seed.wrapping_mul(2).wrapping_add(n)));
         let mut config = ClientConfig::new(
-            client_address(500),
-            gateway_address(500),
+            (self.outer.client, 500).into(),
+            (self.outer.gateway, 500).into(),
             Identity::fqdn(GATEWAY),
             gateway_proof,
             Identity::email(ALICE),
@@ -203,6 +214,7 @@ impl Setup {
         World {
             client,
             gateway,
+            outer: self.outer,
             radius: self.radius_answers.then_some(radius),
             net: Network::new(self.seed, self.conditions),
             web: self.web,
@@ -221,6 +233,7 @@ impl Setup {
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) gateway: Gateway,
+    pub(crate) outer: Outer,
     radius: Option<RadiusServer>,
     pub(crate) net: Network,
     pub(crate) web: BTreeMap<String, Vec<u8>>,
@@ -384,7 +397,7 @@ impl World {
     }
 
     fn ask_radius(&mut self, socket: u16, server: SocketAddr, request: &[u8]) {
-        let from = gateway_address(40_000 + socket);
+        let from = (self.outer.gateway, 40_000 + socket).into();
         let reply = self.radius.as_mut().and_then(|it| it.handle_datagram(from, request));
         if let Some(reply) = reply {
             self.gateway.handle_radius(self.now, socket, server, &reply).unwrap();
@@ -394,7 +407,7 @@ impl World {
     fn deliver(&mut self, mut datagram: Datagram) {
         let path = Path { local: datagram.to, remote: datagram.from };
         let payload = &mut datagram.payload;
-        if datagram.to.ip() == gateway_address(0).ip() {
+        if datagram.to.ip() == self.outer.gateway {
             if let Received::Packet(at) = self.gateway.handle_datagram(self.now, path, payload) {
                 self.at_gateway.push(payload[at].to_vec());
             }
