@@ -14,7 +14,7 @@ use adit_testkit::net::Conditions;
 use adit_testkit::rng::SeededRng;
 use adit_testkit::seed;
 
-use common::{Login, PROVIDERS, SERVER, Setup, World, client_address};
+use common::{Login, PROVIDERS, SERVER, Setup, World};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -294,8 +294,8 @@ fn a_peer_that_takes_no_fragments_gets_none() {
 #[test]
 fn datagrams_fit_the_path() {
     let (mut world, client) = connected(Aggregation::constant_rate(1400, 11_200_000), |_| {});
-    world.client.handle_path_mtu(world.now, common::gateway_address(4500).ip(), 900);
-    world.gateway.handle_path_mtu(world.now, client_address(4500).ip(), 900);
+    world.client.handle_path_mtu(world.now, world.outer.gateway, 900);
+    world.gateway.handle_path_mtu(world.now, world.outer.client, 900);
     world.run(MS * 5, |_| false);
     world.esp.clear();
     world.net.conditions = Conditions { mtu: 900, ..Conditions::IDEAL };

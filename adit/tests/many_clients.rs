@@ -163,7 +163,7 @@ impl World {
             Some(index) => self.people[index].client.handle_packet(self.now, &mut buf, range),
             None => self.gateway.handle_packet(self.now, &mut buf, range),
         };
-        let Ok(sealed) = sealed else { return false };
+        let Ok(Some(sealed)) = sealed else { return false };
         self.put(sealed.path, buf[sealed.datagram].to_vec());
         true
     }
@@ -231,7 +231,8 @@ fn nobody_speaks_for_another() {
     buf.extend(packet(inner_a, SERVER, 7));
     buf.resize(buf.len() + Tunnels::TAILROOM, 0);
     let range = Tunnels::HEADROOM..Tunnels::HEADROOM + 40;
-    let sealed = world.people[a].client.handle_packet(world.now, &mut buf, range).unwrap();
+    let sealed = world.people[a].client.handle_packet(world.now, &mut buf, range);
+    let sealed = sealed.unwrap().expect("nothing is aggregated here");
     let payload = buf[sealed.datagram].to_vec();
     let from = SocketAddr::new(world.people[b].outer, 4500);
     world.net.send(world.now, Datagram { from, to: (GATEWAY, 4500).into(), payload });

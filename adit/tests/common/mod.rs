@@ -339,7 +339,7 @@ impl World {
     fn put(&mut self, path: Path, payload: Vec<u8>) {
         // Port 4500 without the non-ESP marker, and more than a keepalive.
         if path.local.port() == 4500 && payload.len() > 8 && payload[..4] != [0; 4] {
-            let from_gateway = path.local.ip() == gateway_address(0).ip();
+            let from_gateway = path.local.ip() == self.outer.gateway;
             self.esp.push((from_gateway, self.now, payload.len()));
         }
         self.net.send(self.now, Datagram { from: path.local, to: path.remote, payload });
