@@ -1,11 +1,12 @@
-//! Chooses between the code for short packets and ring, for each processor and each packet.
+//! Chooses between the forms of the code and ring, for each processor and each packet.
 
 use alloc::boxed::Box;
 
 #[cfg(target_arch = "aarch64")]
 use super::aarch64::{Gcm, MAX_AAD, MAX_GMAC_AAD};
+use super::source::{Elsewhere, InPlace, Source};
 #[cfg(target_arch = "x86_64")]
-use super::x86::{Gcm, MAX_AAD, MAX_GMAC_AAD};
+use super::x86::{Gcm, MAX_AAD, MAX_GMAC_AAD, ymm, zmm};
 use crate::aead::{
     Aead, AeadAlgorithm, AeadError, AeadKey, InvalidKeyLength, MAX_NONCE_LEN as NONCE_LEN,
 };
@@ -17,19 +18,59 @@ cpufeatures::new!(narrow, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx");
 cpufeatures::new!(narrow, "aes");
 #[cfg(target_arch = "x86_64")]
 cpufeatures::new!(wide, "aes", "pclmulqdq", "ssse3", "sse4.1", "avx", "avx2", "vaes", "vpclmulqdq");
-
-/// The longest text that the narrow form takes where the processor has the wide one, in bytes: up to
-/// here it is the latency that counts and not the throughput.
 #[cfg(target_arch = "x86_64")]
-const NARROW: usize = 128;
+cpufeatures::new!(widest, "avx512f", "avx512bw", "avx512vl");
 
-/// The longest text that goes this way, in bytes: where ring's code for long packets begins to win. In
-/// the narrow form that is an inner packet of 512 bytes with what ESP adds to it.
-const MAX_NARROW: usize = 576;
+/// The form of the code that a processor runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// A block in a register.
+    Narrow,
+    /// Two, but for the shortest packets.
+    #[cfg(target_arch = "x86_64")]
+    Ymm,
+    /// Four, but for the shortest packets.
+    #[cfg(target_arch = "x86_64")]
+    Zmm,
+}
+
+impl Form {
+    /// The best of the forms that this processor has, if it has any.
+    fn detect() -> Option<Self> {
+        if !narrow::get() {
+            return None;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if wide::get() {
+            return Some(if widest::get() { Self::Zmm } else { Self::Ymm });
+        }
+        Some(Self::Narrow)
+    }
+
+    /// The longest text, in bytes, that this form takes faster than ring does.
+    fn beats_ring_to(self) -> usize {
+        match self {
+            // An inner packet of 512 bytes, with what ESP adds to it.
+            Self::Narrow => 576,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ymm => 768,
+            #[cfg(target_arch = "x86_64")]
+            Self::Zmm => MAX_TEXT,
+        }
+    }
+}
+
+/// The longest text, in bytes, that is taken here at all: no packet of IP is longer.
+const MAX_TEXT: usize = 1 << 16;
+
+/// The longest texts that the narrow form takes where the processor has another, in bytes: up to here it is
+/// the latency that counts and not the throughput.
 #[cfg(target_arch = "x86_64")]
-const MAX_WIDE: usize = 768;
+const NARROW_BEFORE_YMM: usize = 128;
+#[cfg(target_arch = "x86_64")]
+const NARROW_BEFORE_ZMM: usize = 80;
 
-/// AES-GCM with any key and any tag: short packets here, long ones by somebody else.
+/// AES-GCM with any key and any tag; packets that are not taken here go to somebody else.
 #[derive(Debug)]
 pub(super) struct AesGcm(pub(super) AeadAlgorithm, pub(super) &'static dyn Aead);
 
@@ -39,80 +80,93 @@ impl Aead for AesGcm {
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKeyLength> {
-        let long = self.1.key(key)?;
-        if !narrow::get() {
-            return Ok(long);
-        }
+        let other = self.1.key(key)?;
+        let Some(form) = Form::detect() else {
+            return Ok(other);
+        };
         Ok(match (key.len(), self.0.tag_len()) {
-            (16, 16) => Box::new(Key::<10, 16>::new(key, long)),
-            (16, 12) => Box::new(Key::<10, 12>::new(key, long)),
-            (16, 8) => Box::new(Key::<10, 8>::new(key, long)),
-            (24, 16) => Box::new(Key::<12, 16>::new(key, long)),
-            (24, 12) => Box::new(Key::<12, 12>::new(key, long)),
-            (24, 8) => Box::new(Key::<12, 8>::new(key, long)),
-            (32, 16) => Box::new(Key::<14, 16>::new(key, long)),
-            (32, 12) => Box::new(Key::<14, 12>::new(key, long)),
-            (32, 8) => Box::new(Key::<14, 8>::new(key, long)),
-            _ => long,
+            (16, 16) => Box::new(Key::<10, 16>::new(key, form, other)),
+            (16, 12) => Box::new(Key::<10, 12>::new(key, form, other)),
+            (16, 8) => Box::new(Key::<10, 8>::new(key, form, other)),
+            (24, 16) => Box::new(Key::<12, 16>::new(key, form, other)),
+            (24, 12) => Box::new(Key::<12, 12>::new(key, form, other)),
+            (24, 8) => Box::new(Key::<12, 8>::new(key, form, other)),
+            (32, 16) => Box::new(Key::<14, 16>::new(key, form, other)),
+            (32, 12) => Box::new(Key::<14, 12>::new(key, form, other)),
+            (32, 8) => Box::new(Key::<14, 8>::new(key, form, other)),
+            _ => other,
         })
     }
 }
 
-/// A key with tags of `TAG` bytes, that exists only where the processor has what [`Gcm`] needs.
+/// A key with tags of `TAG` bytes, that exists only where the processor has what `form` needs.
 struct Key<const ROUNDS: usize, const TAG: usize> {
-    short: Gcm<ROUNDS>,
-    long: Box<dyn AeadKey>,
-    /// True if the processor has what the wide form needs, too.
-    #[cfg(target_arch = "x86_64")]
-    wide: bool,
+    gcm: Gcm<ROUNDS>,
+    form: Form,
+    /// The longest text that is taken here, in bytes.
+    max_text: usize,
+    other: Box<dyn AeadKey>,
 }
 
 impl<const ROUNDS: usize, const TAG: usize> Key<ROUNDS, TAG> {
-    /// Only after `narrow` found all features.
+    /// Only for a form that was detected.
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn new(key: &[u8], long: Box<dyn AeadKey>) -> Self {
-        // SAFETY: the callers asked `narrow`.
-        let short = unsafe { Gcm::new(key) };
-        Self {
-            short,
-            long,
-            #[cfg(target_arch = "x86_64")]
-            wide: wide::get(),
-        }
+    fn new(key: &[u8], form: Form, other: Box<dyn AeadKey>) -> Self {
+        // SAFETY: every form needs what the narrow one needs, and the callers detected one.
+        let gcm = unsafe { Gcm::new(key) };
+        // What ring does not have is RustCrypto's, which is slower at every length.
+        let ring = ROUNDS != 12 && TAG == 16;
+        Self { gcm, form, max_text: if ring { form.beats_ring_to() } else { MAX_TEXT }, other }
     }
 
     fn takes(&self, text: &[u8], aad: &[u8]) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        let max_text = if self.wide { MAX_WIDE } else { MAX_NARROW };
-        #[cfg(target_arch = "aarch64")]
-        let max_text = MAX_NARROW;
-        text.len() <= max_text && aad.len() <= MAX_AAD
+        text.len() <= self.max_text && aad.len() <= MAX_AAD
     }
 
-    /// Encrypts `text`, and returns the tag.
+    /// Encrypts what `source` has for `text`, and returns the tag.
     #[inline]
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn encrypt(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        #[cfg(target_arch = "x86_64")]
-        if self.wide && text.len() > NARROW {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            return unsafe { self.short.seal_wide(nonce, aad, text) };
+    fn encrypt(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        source: impl Source,
+        text: &mut [u8],
+    ) -> u128 {
+        match self.form {
+            // SAFETY: the form was detected.
+            #[cfg(target_arch = "x86_64")]
+            Form::Zmm if text.len() > NARROW_BEFORE_ZMM => unsafe {
+                zmm::seal(&self.gcm, nonce, aad, source, text)
+            },
+            // SAFETY: the form was detected.
+            #[cfg(target_arch = "x86_64")]
+            Form::Ymm if text.len() > NARROW_BEFORE_YMM => unsafe {
+                ymm::seal(&self.gcm, nonce, aad, source, text)
+            },
+            // SAFETY: every form needs what the narrow one needs.
+            _ => unsafe { self.gcm.seal(nonce, aad, source, text) },
         }
-        // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-        unsafe { self.short.seal(nonce, aad, text) }
     }
 
     /// Decrypts `text`, and returns the tag that it must have had.
     #[inline]
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
     fn decrypt(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        #[cfg(target_arch = "x86_64")]
-        if self.wide && text.len() > NARROW {
-            // SAFETY: `self.wide` says that `wide` found all that the wide form needs.
-            return unsafe { self.short.open_wide(nonce, aad, text) };
+        match self.form {
+            // SAFETY: the form was detected.
+            #[cfg(target_arch = "x86_64")]
+            Form::Zmm if text.len() > NARROW_BEFORE_ZMM => unsafe {
+                zmm::open(&self.gcm, nonce, aad, text)
+            },
+            // SAFETY: the form was detected.
+            #[cfg(target_arch = "x86_64")]
+            Form::Ymm if text.len() > NARROW_BEFORE_YMM => unsafe {
+                ymm::open(&self.gcm, nonce, aad, text)
+            },
+            // SAFETY: every form needs what the narrow one needs.
+            _ => unsafe { self.gcm.open(nonce, aad, text) },
         }
-        // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-        unsafe { self.short.open(nonce, aad, text) }
     }
 }
 
@@ -120,10 +174,28 @@ impl<const ROUNDS: usize, const TAG: usize> AeadKey for Key<ROUNDS, TAG> {
     fn seal(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, room) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
-            return self.long.seal(nonce, aad, in_out);
+            return self.other.seal(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
-        let tag = self.encrypt(nonce, aad, text);
+        let tag = self.encrypt(nonce, aad, InPlace, text);
+        room.copy_from_slice(&tag.to_le_bytes()[..TAG]);
+        Ok(())
+    }
+
+    fn seal_to(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        text: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<(), AeadError> {
+        let (sealed, room) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
+        if !self.takes(sealed, aad) {
+            return self.other.seal_to(nonce, aad, text, in_out);
+        }
+        let nonce = nonce.try_into().map_err(|_| AeadError)?;
+        let source = Elsewhere::new(text, sealed).ok_or(AeadError)?;
+        let tag = self.encrypt(nonce, aad, source, sealed);
         room.copy_from_slice(&tag.to_le_bytes()[..TAG]);
         Ok(())
     }
@@ -131,7 +203,7 @@ impl<const ROUNDS: usize, const TAG: usize> AeadKey for Key<ROUNDS, TAG> {
     fn open(&self, nonce: &[u8], aad: &[u8], in_out: &mut [u8]) -> Result<(), AeadError> {
         let (text, given) = in_out.split_last_chunk_mut::<TAG>().ok_or(AeadError)?;
         if !self.takes(text, aad) {
-            return self.long.open(nonce, aad, in_out);
+            return self.other.open(nonce, aad, in_out);
         }
         let nonce = nonce.try_into().map_err(|_| AeadError)?;
         let tag = self.decrypt(nonce, aad, text);
@@ -229,57 +301,53 @@ mod tests {
     use super::*;
     use crate::ring;
 
-    /// Runs every length through one form whatever the processor would choose, against ring.
-    fn compare<const ROUNDS: usize, const TAG: usize>(ours: &Key<ROUNDS, TAG>) {
+    /// Lengths of text, in bytes: all on both sides of every limit between pieces of code, and some in
+    /// which the lower bytes of the block counter overflow, of which 65,536 is the longest.
+    fn lengths() -> impl Iterator<Item = usize> {
+        let counted = [255 * 16, 511 * 16, 4095 * 16].into_iter();
+        (0..=2100).chain(counted.flat_map(|len| len - 33..=len + 16)).chain([9000, MAX_TEXT])
+    }
+
+    /// Seals and opens in one form, whatever the processor would choose, and compares with `other`.
+    fn compare<const ROUNDS: usize, const TAG: usize>(form: Form, other: &dyn Aead) {
+        let raw: Vec<u8> = (0..32_u8).map(|index| index.wrapping_mul(11)).collect();
+        let raw = &raw[..other.algorithm().key_len()];
+        let ours = Key::<ROUNDS, TAG>::new(raw, form, other.key(raw).unwrap());
+        let ours = Key { max_text: MAX_TEXT, ..ours };
         let nonce = *b"nonce 12 byt";
-        for aad_len in [0, 1, 8, 12, 16] {
-            let aad = &b"header of a packet"[..aad_len];
-            for len in 0..=2 * MAX_NARROW {
-                let text: Vec<u8> = (0..len).map(|index| (index * 7 + len) as u8).collect();
-                let mut packet = [&text[..], &[0; TAG]].concat();
-                let mut expected = packet.clone();
-                ours.seal(&nonce, aad, &mut packet).unwrap();
-                ours.long.seal(&nonce, aad, &mut expected).unwrap();
-                assert_eq!(packet, expected, "{len} bytes");
-                ours.open(&nonce, aad, &mut packet).unwrap();
-                assert_eq!(packet[..len], text, "{len} bytes");
-                let last = expected.len() - 1;
-                expected[last] ^= 1;
-                assert!(ours.open(&nonce, aad, &mut expected).is_err(), "{len} bytes");
-            }
+        for len in lengths() {
+            let aad = &b"header of a packet"[..len % (MAX_AAD + 1)];
+            let text: Vec<u8> = (0..len).map(|index| (index * 7 + len) as u8).collect();
+            let mut packet = [&text[..], &[0; TAG]].concat();
+            assert!(ours.takes(&text, aad));
+            let mut expected = packet.clone();
+            ours.seal(&nonce, aad, &mut packet).unwrap();
+            ours.other.seal(&nonce, aad, &mut expected).unwrap();
+            assert!(packet == expected, "{form:?}, {len} bytes");
+
+            // Out of place: the front of the text, up to any byte, comes from elsewhere.
+            let source = &text[..len - [0, 2, len / 2, len][len % 4].min(len)];
+            let mut sealed = [&vec![0xee; source.len()], &text[source.len()..], &[0; TAG]].concat();
+            ours.seal_to(&nonce, aad, source, &mut sealed).unwrap();
+            assert!(sealed == expected, "{form:?}, {len} bytes, {} elsewhere", source.len());
+
+            ours.open(&nonce, aad, &mut packet).unwrap();
+            assert!(packet[..len] == text, "{form:?}, {len} bytes");
+            let last = expected.len() - 1;
+            expected[last] ^= 1;
+            assert_eq!(ours.open(&nonce, aad, &mut expected), Err(AeadError));
+            assert!(expected[..len].iter().all(|byte| *byte == 0), "{form:?}, {len} bytes");
         }
     }
 
-    /// Every length of key, and every length of tag with one of them; `form` chooses what is tested.
+    /// Every length of key, and every length of tag with one of them.
     fn compare_all(form: Form) {
         use crate::rustcrypto::{AES_128_GCM_8, AES_128_GCM_12, AES_192_GCM_16};
-        let key: Vec<u8> = (0..32_u8).map(|index| index.wrapping_mul(11)).collect();
-        let long = |aead: &dyn Aead| aead.key(&key[..aead.algorithm().key_len()]).unwrap();
-        compare(&form.of(Key::<10, 16>::new(&key[..16], long(&ring::AES_128_GCM))));
-        compare(&form.of(Key::<14, 16>::new(&key, long(&ring::AES_256_GCM))));
-        compare(&form.of(Key::<12, 16>::new(&key[..24], long(&AES_192_GCM_16))));
-        compare(&form.of(Key::<10, 12>::new(&key[..16], long(&AES_128_GCM_12))));
-        compare(&form.of(Key::<10, 8>::new(&key[..16], long(&AES_128_GCM_8))));
-    }
-
-    #[derive(Clone, Copy)]
-    enum Form {
-        Narrow,
-        #[cfg(target_arch = "x86_64")]
-        Wide,
-    }
-
-    impl Form {
-        fn of<const ROUNDS: usize, const TAG: usize>(
-            self,
-            key: Key<ROUNDS, TAG>,
-        ) -> Key<ROUNDS, TAG> {
-            Key {
-                #[cfg(target_arch = "x86_64")]
-                wide: matches!(self, Self::Wide),
-                ..key
-            }
-        }
+        compare::<10, 16>(form, &ring::AES_128_GCM);
+        compare::<14, 16>(form, &ring::AES_256_GCM);
+        compare::<12, 16>(form, &AES_192_GCM_16);
+        compare::<10, 12>(form, &AES_128_GCM_12);
+        compare::<10, 8>(form, &AES_128_GCM_8);
     }
 
     #[test]
@@ -292,11 +360,31 @@ mod tests {
 
     #[test]
     #[cfg(target_arch = "x86_64")]
-    fn the_wide_form_gives_what_ring_gives() {
+    fn the_form_in_ymm_registers_gives_what_ring_gives() {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with VAES and VPCLMULQDQ");
         }
-        compare_all(Form::Wide);
+        compare_all(Form::Ymm);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_form_in_zmm_registers_gives_what_ring_gives() {
+        if !(wide::get() && widest::get()) {
+            return std::println!("SKIP: needs a processor with VAES, VPCLMULQDQ and AVX-512");
+        }
+        compare_all(Form::Zmm);
+    }
+
+    #[test]
+    fn text_from_elsewhere_has_to_fit() {
+        let key = AesGcm(AeadAlgorithm::Aes128Gcm16, &ring::AES_128_GCM).key(&[1; 16]).unwrap();
+        for len in [0, 1, 64, 100, 1400] {
+            let mut packet = vec![0; len + 16];
+            assert_eq!(key.seal_to(&[0; 12], &[], &vec![1; len + 1], &mut packet), Err(AeadError));
+            assert_eq!(key.seal_to(&[0; 12], &[], &vec![1; len], &mut packet), Ok(()));
+        }
+        assert_eq!(key.seal_to(&[0; 12], &[], &[], &mut [0; 15]), Err(AeadError));
     }
 
     #[test]

@@ -1,21 +1,23 @@
-//! The ring provider with code of our own where packets are short or many.
+//! The ring provider with code of our own where packets are short or many, or the processor is new.
 //!
-//! - **AES-GCM for short packets.** ring prepares every packet as if it were long; at 64 bytes that
-//!   costs three times what the processor needs. Here a packet whose text has up to 576 bytes (768
-//!   with VAES) is sealed and opened in registers, with the key schedule and the powers of the hash key
-//!   kept in the key, and a longer one goes to ring; with a key of 192 bits or a tag shorter than 16
-//!   bytes, which ring does not have, to RustCrypto.
+//! - **AES-GCM.** ring prepares every packet as if it were long; at 64 bytes that costs three times what
+//!   the processor needs. Here a packet is sealed and opened in registers, with the key schedule and the powers
+//!   of the hash key kept in the key, which makes one of about a kilobyte beside ring's own. How long a text
+//!   may be depends on the processor: 576 bytes, 768 with VAES, and with VAES and AVX-512 up to 65,536, which
+//!   is every packet. A longer one goes to ring. Keys of 192 bits and tags shorter than 16 bytes, which ring does
+//!   not have, are taken up to 65,536 bytes on every processor, and by RustCrypto beyond. Sealing out of place
+//!   ([`AeadKey::seal_to`](crate::aead::AeadKey::seal_to)) reads the text once and writes it once.
 //! - **AES-GMAC**, for packets of every length.
 //! - **AES-CBC with HMAC-SHA2 for batches** ([`cipher_mac`](crate::cipher_mac)): with HMAC-SHA2-256,
 //!   8 packets at a time with AVX2 and 16 with AVX-512; with HMAC-SHA2-384 and -512, half as many.
 //!
 //! Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!
-//! What the processor has is asked at run time. On x86-64, GCM and GMAC need AES-NI, PCLMULQDQ and AVX, and
-//! take two blocks in a register with VAES and VPCLMULQDQ; batches need AES-NI and AVX2. On AArch64,
-//! GCM and GMAC need AES and PMULL, and there are no batches. Elsewhere [`PROVIDER`] does what
-//! [`ring::PROVIDER`] does. Results are the same to the byte in any case. A short forged packet's text
-//! is overwritten with zeros.
+//! What the processor has is asked at run time. On x86-64, GCM and GMAC need AES-NI, PCLMULQDQ and AVX. GCM
+//! takes two blocks in a register with VAES and VPCLMULQDQ, and four with AVX-512 (F, BW and VL) as well;
+//! batches need AES-NI and AVX2. On AArch64, GCM and GMAC need AES and PMULL, and there are no batches.
+//! Elsewhere [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any case. The
+//! text of a forged packet that was taken here is overwritten with zeros.
 
 use crate::Provider;
 use crate::aead::Aead;
@@ -34,10 +36,12 @@ mod aarch64;
 mod cbc_hmac;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod gcm;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod source;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// The ring provider, with code of our own for short packets and for batches.
+/// The ring provider, with code of our own for AES-GCM and for batches.
 ///
 /// ```
 /// use adit_platform::aead::AeadAlgorithm;

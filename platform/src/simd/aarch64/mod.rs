@@ -4,10 +4,10 @@
 //! pass, one reduction a pass; no table, no branch and no address that depends on anything but lengths.
 
 use core::arch::aarch64::{
-    uint8x16_t, vaddq_u32, vaeseq_u8, vaesmcq_u8, vdupq_n_u8, vdupq_n_u32, veorq_u8, vextq_u8,
-    vgetq_lane_u32, vgetq_lane_u64, vmull_high_p64, vmull_p64, vreinterpretq_p64_u8,
-    vreinterpretq_p128_u8, vreinterpretq_u8_p128, vreinterpretq_u8_u32, vreinterpretq_u32_u8,
-    vreinterpretq_u64_u8, vrev64q_u8,
+    uint8x16_t, vaeseq_u8, vaesmcq_u8, vdupq_n_u8, vdupq_n_u32, veorq_u8, vextq_u8, vgetq_lane_u32,
+    vgetq_lane_u64, vmull_high_p64, vmull_p64, vreinterpretq_p64_u8, vreinterpretq_p128_u8,
+    vreinterpretq_u8_p128, vreinterpretq_u8_u32, vreinterpretq_u32_u8, vreinterpretq_u64_u8,
+    vrev64q_u8,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -16,6 +16,7 @@ mod gmac;
 
 pub(super) use gmac::MAX_GMAC_AAD;
 
+use super::source::{InPlace, Source};
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 
 /// The longest associated data that [`Gcm`] takes, in bytes: one block. ESP's has 8 or 12 bytes.
@@ -82,18 +83,24 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         gcm
     }
 
-    /// Encrypts `text` in place and returns the tag, as a little-endian number. `aad` has at most
-    /// [`MAX_AAD`] bytes.
+    /// Encrypts what `source` has for `text` and returns the tag, as a little-endian number. `aad` has at
+    /// most [`MAX_AAD`] bytes.
     #[target_feature(enable = "neon,aes")]
-    pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        to_bits(self.run::<true>(nonce, aad, text))
+    pub(super) fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        mut source: impl Source,
+        text: &mut [u8],
+    ) -> u128 {
+        to_bits(self.run::<true>(&Packet::new(nonce, aad, text), &mut source, text))
     }
 
     /// Decrypts `text` in place and returns the tag that it must have had; `text` is of no use if it
     /// had another.
     #[target_feature(enable = "neon,aes")]
     pub(super) fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        to_bits(self.run::<false>(nonce, aad, text))
+        to_bits(self.run::<false>(&Packet::new(nonce, aad, text), &mut InPlace, text))
     }
 
     /// Encrypts or decrypts, and returns the tag of the ciphertext.
@@ -101,22 +108,21 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     #[target_feature(enable = "neon,aes")]
     fn run<const SEAL: bool>(
         &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
+        packet: &Packet,
+        source: &mut impl Source,
         text: &mut [u8],
     ) -> uint8x16_t {
-        let packet = Packet::new(nonce, aad, text);
         match text.len().div_ceil(BLOCK) {
-            0 => self.one_pass::<SEAL, 0, 1>(&packet, text),
-            1 => self.one_pass::<SEAL, 1, 2>(&packet, text),
-            2 => self.one_pass::<SEAL, 2, 3>(&packet, text),
-            3 => self.one_pass::<SEAL, 3, 4>(&packet, text),
-            4 => self.one_pass::<SEAL, 4, 5>(&packet, text),
-            5 => self.one_pass::<SEAL, 5, 6>(&packet, text),
-            6 => self.one_pass::<SEAL, 6, 7>(&packet, text),
-            7 => self.one_pass::<SEAL, 7, 8>(&packet, text),
-            8 => self.one_pass::<SEAL, 8, 9>(&packet, text),
-            _ => self.passes::<SEAL>(&packet, text),
+            0 => self.one_pass::<SEAL, 0, 1>(packet, source, text),
+            1 => self.one_pass::<SEAL, 1, 2>(packet, source, text),
+            2 => self.one_pass::<SEAL, 2, 3>(packet, source, text),
+            3 => self.one_pass::<SEAL, 3, 4>(packet, source, text),
+            4 => self.one_pass::<SEAL, 4, 5>(packet, source, text),
+            5 => self.one_pass::<SEAL, 5, 6>(packet, source, text),
+            6 => self.one_pass::<SEAL, 6, 7>(packet, source, text),
+            7 => self.one_pass::<SEAL, 7, 8>(packet, source, text),
+            8 => self.one_pass::<SEAL, 8, 9>(packet, source, text),
+            _ => self.passes::<SEAL>(packet, source, text),
         }
     }
 
@@ -127,6 +133,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     fn one_pass<const SEAL: bool, const BLOCKS: usize, const STREAMS: usize>(
         &self,
         packet: &Packet,
+        source: &mut impl Source,
         text: &mut [u8],
     ) -> uint8x16_t {
         let mut hash = Product::zero();
@@ -136,7 +143,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let (blocks, rest) = text.as_chunks_mut::<BLOCK>();
         for index in 0..BLOCKS {
             let cipher = match blocks.get_mut(index) {
-                Some(block) => xor_block::<SEAL>(block, stream[index + 1]),
+                Some(block) => xor_block::<SEAL>(source, block, stream[index + 1]),
                 None => xor_partial::<SEAL>(rest, stream[index + 1]),
             };
             hash.add(reverse(cipher), self.powers[BLOCKS - index], self.folded[BLOCKS - index]);
@@ -147,7 +154,12 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     /// A packet of any length, one pass after another.
     #[inline]
     #[target_feature(enable = "neon,aes")]
-    fn passes<const SEAL: bool>(&self, packet: &Packet, text: &mut [u8]) -> uint8x16_t {
+    fn passes<const SEAL: bool>(
+        &self,
+        packet: &Packet,
+        source: &mut impl Source,
+        text: &mut [u8],
+    ) -> uint8x16_t {
         let [mask] = self.encrypt(counters::<1>(packet.nonce, 1));
         let mut product = Product::zero();
         product.add(packet.aad, self.powers[0], self.folded[0]);
@@ -159,7 +171,8 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
             counter += STRIDE as u32;
             let mut product = Product::zero();
             for (index, block) in pass.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-                let cipher = veorq_u8(reverse(xor_block::<SEAL>(block, stream[index])), hash);
+                let cipher =
+                    veorq_u8(reverse(xor_block::<SEAL>(source, block, stream[index])), hash);
                 hash = vdupq_n_u8(0);
                 let power = STRIDE - 1 - index;
                 product.add(cipher, self.powers[power], self.folded[power]);
@@ -172,7 +185,7 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let (blocks, rest) = rest.as_chunks_mut::<BLOCK>();
         for (index, stream) in stream.into_iter().enumerate().take(count) {
             let cipher = match blocks.get_mut(index) {
-                Some(block) => xor_block::<SEAL>(block, stream),
+                Some(block) => xor_block::<SEAL>(source, block, stream),
                 None => xor_partial::<SEAL>(rest, stream),
             };
             let block = veorq_u8(reverse(cipher), hash);
@@ -330,31 +343,34 @@ fn lengths(aad: usize, text: usize) -> uint8x16_t {
     from_bits(u128::from(aad as u64 * 8) << 64 | u128::from(text as u64 * 8))
 }
 
-/// `N` blocks of nonce and counter, from `first` on. The counter is big-endian and its lowest byte does
-/// not overflow here: no text of 254 blocks or more comes this way.
+/// `N` blocks of nonce and counter, from `first` on.
 #[inline]
 #[target_feature(enable = "neon,aes")]
 fn counters<const N: usize>(nonce: uint8x16_t, first: u32) -> [uint8x16_t; N] {
     let mut blocks = [nonce; N];
     for (index, block) in blocks.iter_mut().enumerate() {
-        let counter = from_bits(u128::from((first + index as u32) << 24) << 96);
-        let (nonce, counter) = (vreinterpretq_u32_u8(nonce), vreinterpretq_u32_u8(counter));
-        *block = vreinterpretq_u8_u32(vaddq_u32(nonce, counter));
+        let counter = first.wrapping_add(index as u32);
+        *block = veorq_u8(nonce, from_bits(u128::from(counter.swap_bytes()) << 96));
     }
     blocks
 }
 
-/// Applies the key stream to a block and returns the ciphertext.
+/// Applies the key stream to what `source` has for a block and returns the ciphertext.
 #[inline]
 #[target_feature(enable = "neon,aes")]
-fn xor_block<const SEAL: bool>(block: &mut [u8; BLOCK], stream: uint8x16_t) -> uint8x16_t {
-    let before = load(block);
+fn xor_block<const SEAL: bool>(
+    source: &mut impl Source,
+    block: &mut [u8; BLOCK],
+    stream: uint8x16_t,
+) -> uint8x16_t {
+    let before = load(&source.take(block));
     let after = veorq_u8(before, stream);
     *block = to_bits(after).to_le_bytes();
     if SEAL { after } else { before }
 }
 
-/// The same for a last block of less than 16 bytes; the ciphertext comes padded with zeros.
+/// The same for a last block of less than 16 bytes, which lie in place; the ciphertext comes padded with
+/// zeros.
 #[inline]
 #[target_feature(enable = "neon,aes")]
 fn xor_partial<const SEAL: bool>(block: &mut [u8], stream: uint8x16_t) -> uint8x16_t {

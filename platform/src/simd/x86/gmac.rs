@@ -36,16 +36,16 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let last = blocks.len() + usize::from(!partial.is_empty()) + 1;
         let behind_head = if passes.is_empty() { last } else { STRIDE };
         for (index, block) in head.iter().enumerate() {
-            let power = behind_head + head_blocks - 1 - index;
-            product.add(reverse(load(block)), self.powers[power], self.folded[power]);
+            let power = behind_head + head_blocks - index;
+            product.add(reverse(load(block)), self.power(power));
         }
         let mut hash = _mm_setzero_si128();
         for pass in passes {
             for (index, block) in pass.as_chunks::<BLOCK>().0.iter().enumerate() {
                 let block = _mm_xor_si128(reverse(load(block)), hash);
                 hash = _mm_setzero_si128();
-                let power = STRIDE - 1 - index;
-                product.add(block, self.powers[power], self.folded[power]);
+                let power = STRIDE - index;
+                product.add(block, self.power(power));
             }
             hash = product.reduce();
             product = Product::zero();
@@ -53,15 +53,15 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         for (index, block) in blocks.iter().enumerate() {
             let block = _mm_xor_si128(reverse(load(block)), hash);
             hash = _mm_setzero_si128();
-            let power = last - 1 - index;
-            product.add(block, self.powers[power], self.folded[power]);
+            let power = last - index;
+            product.add(block, self.power(power));
         }
         if !partial.is_empty() {
             let block = _mm_xor_si128(reverse(load_partial(partial)), hash);
             hash = _mm_setzero_si128();
-            product.add(block, self.powers[1], self.folded[1]);
+            product.add(block, self.power(2));
         }
-        product.add(_mm_xor_si128(lengths, hash), self.powers[0], self.folded[0]);
+        product.add(_mm_xor_si128(lengths, hash), self.power(1));
         to_bits(_mm_xor_si128(reverse(product.reduce()), mask))
     }
 }

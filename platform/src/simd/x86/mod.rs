@@ -1,4 +1,4 @@
-//! AES-GCM with AES-NI and PCLMULQDQ, for short packets.
+//! AES-GCM with AES-NI and PCLMULQDQ.
 //!
 //! GHASH is computed as POLYVAL (RFC 8452 appendix A): blocks byte-reversed, the hash key multiplied by
 //! x once. A pass takes up to [`STRIDE`] blocks through AES side by side, hashes each with its own
@@ -6,10 +6,10 @@
 //! anything but lengths.
 
 use core::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_and_si128, _mm_clmulepi64_si128, _mm_cvtsi128_si64,
-    _mm_extract_epi64, _mm_or_si128, _mm_set_epi8, _mm_set_epi32, _mm_set_epi64x,
-    _mm_setzero_si128, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128,
-    _mm_srai_epi32, _mm_srli_epi64, _mm_xor_si128,
+    __m128i, _mm_and_si128, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64,
+    _mm_or_si128, _mm_set_epi8, _mm_set_epi32, _mm_set_epi64x, _mm_setzero_si128, _mm_shuffle_epi8,
+    _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128, _mm_srai_epi32, _mm_srli_epi64,
+    _mm_xor_si128,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -26,7 +26,9 @@ mod wide;
 pub(super) use cbc::Cbc;
 pub(super) use gmac::MAX_GMAC_AAD;
 pub(super) use hmac::{HmacSha256, HmacSha512};
+pub(super) use wide::{ymm, zmm};
 
+use super::source::{InPlace, Source};
 use crate::aead::MAX_NONCE_LEN as NONCE_LEN;
 use aes::Schedule;
 
@@ -42,17 +44,19 @@ const STRIDE: usize = 8;
 /// associated data.
 const POWERS: usize = wide::STRIDE + 2;
 
-/// An expanded key for `ROUNDS` rounds: 10 for AES-128, 12 for AES-192, 14 for AES-256.
+/// An expanded key for `ROUNDS` rounds: 10 for AES-128, 12 for AES-192, 14 for AES-256. It has 912 bytes, of
+/// which the powers of H are 672.
 ///
-/// Two forms of the code work on it: [`seal`](Self::seal) and [`open`](Self::open) on one block per
-/// register, and those of [`wide`] on two.
+/// Three forms of the code work on it: [`seal`](Self::seal) and [`open`](Self::open) on one block per
+/// register, and those of [`wide`] on two and on four.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Gcm<const ROUNDS: usize> {
     aes: Schedule<ROUNDS>,
-    /// H^1, H^2, … in POLYVAL's convention.
-    powers: [__m128i; POWERS],
+    /// H^POWERS, …, H^2, H^1 in POLYVAL's convention, then zeros: the factors of the blocks of a pass in
+    /// their order, to be read from any of them on by whole registers.
+    powers: [__m128i; POWERS + wide::MAX_LANES - 1],
     /// Of each power, the sum of its halves in both halves: Karatsuba's middle factor.
-    folded: [__m128i; POWERS],
+    folded: [__m128i; POWERS + wide::MAX_LANES - 1],
 }
 
 /// What one packet brings besides its text.
@@ -81,34 +85,47 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     /// Expands a key of `4 * (ROUNDS - 6)` bytes.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
     pub(super) fn new(key: &[u8]) -> Self {
-        let zero = _mm_setzero_si128();
-        let aes = Schedule::new(key);
-        let mut gcm = Self { aes, powers: [zero; POWERS], folded: [zero; POWERS] };
-        let [hash_key] = gcm.aes.encrypt([zero]);
-        gcm.powers[0] = times_x(reverse(hash_key));
-        for index in 1..POWERS {
+        let zeros = [_mm_setzero_si128(); POWERS + wide::MAX_LANES - 1];
+        let mut gcm = Self { aes: Schedule::new(key), powers: zeros, folded: zeros };
+        let [hash_key] = gcm.aes.encrypt([_mm_setzero_si128()]);
+        let first = times_x(reverse(hash_key));
+        let mut power = first;
+        for index in (0..POWERS).rev() {
+            gcm.powers[index] = power;
+            gcm.folded[index] = fold(power);
             let mut product = Product::zero();
-            product.add(gcm.powers[index - 1], gcm.powers[0], fold(gcm.powers[0]));
-            gcm.powers[index] = product.reduce();
-        }
-        for index in 0..POWERS {
-            gcm.folded[index] = fold(gcm.powers[index]);
+            product.add(power, (first, fold(first)));
+            power = product.reduce();
         }
         gcm
     }
 
-    /// Encrypts `text` in place and returns the tag, as a little-endian number. `aad` has at most
-    /// [`MAX_AAD`] bytes.
+    /// Encrypts what `source` has for `text` and returns the tag, as a little-endian number. `aad` has at
+    /// most [`MAX_AAD`] bytes.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    pub(super) fn seal(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        to_bits(self.run::<true>(nonce, aad, text))
+    pub(super) fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        mut source: impl Source,
+        text: &mut [u8],
+    ) -> u128 {
+        to_bits(self.run::<true>(&Packet::new(nonce, aad, text), &mut source, text))
     }
 
     /// Decrypts `text` in place and returns the tag that it must have had; `text` is of no use if it
     /// had another.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
     pub(super) fn open(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> u128 {
-        to_bits(self.run::<false>(nonce, aad, text))
+        to_bits(self.run::<false>(&Packet::new(nonce, aad, text), &mut InPlace, text))
+    }
+
+    /// H^`exponent`, for exponents from 1 to [`POWERS`], and its folded form.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    fn power(&self, exponent: usize) -> (__m128i, __m128i) {
+        let index = POWERS - exponent;
+        (self.powers[index], self.folded[index])
     }
 
     /// Encrypts or decrypts, and returns the tag of the ciphertext.
@@ -116,22 +133,21 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
     fn run<const SEAL: bool>(
         &self,
-        nonce: &[u8; NONCE_LEN],
-        aad: &[u8],
+        packet: &Packet,
+        source: &mut impl Source,
         text: &mut [u8],
     ) -> __m128i {
-        let packet = Packet::new(nonce, aad, text);
         match text.len().div_ceil(BLOCK) {
-            0 => self.one_pass::<SEAL, 0, 1>(&packet, text),
-            1 => self.one_pass::<SEAL, 1, 2>(&packet, text),
-            2 => self.one_pass::<SEAL, 2, 3>(&packet, text),
-            3 => self.one_pass::<SEAL, 3, 4>(&packet, text),
-            4 => self.one_pass::<SEAL, 4, 5>(&packet, text),
-            5 => self.one_pass::<SEAL, 5, 6>(&packet, text),
-            6 => self.one_pass::<SEAL, 6, 7>(&packet, text),
-            7 => self.one_pass::<SEAL, 7, 8>(&packet, text),
-            8 => self.one_pass::<SEAL, 8, 9>(&packet, text),
-            _ => self.passes::<SEAL>(&packet, text),
+            0 => self.one_pass::<SEAL, 0, 1>(packet, source, text),
+            1 => self.one_pass::<SEAL, 1, 2>(packet, source, text),
+            2 => self.one_pass::<SEAL, 2, 3>(packet, source, text),
+            3 => self.one_pass::<SEAL, 3, 4>(packet, source, text),
+            4 => self.one_pass::<SEAL, 4, 5>(packet, source, text),
+            5 => self.one_pass::<SEAL, 5, 6>(packet, source, text),
+            6 => self.one_pass::<SEAL, 6, 7>(packet, source, text),
+            7 => self.one_pass::<SEAL, 7, 8>(packet, source, text),
+            8 => self.one_pass::<SEAL, 8, 9>(packet, source, text),
+            _ => self.passes::<SEAL>(packet, source, text),
         }
     }
 
@@ -142,19 +158,20 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     fn one_pass<const SEAL: bool, const BLOCKS: usize, const STREAMS: usize>(
         &self,
         packet: &Packet,
+        source: &mut impl Source,
         text: &mut [u8],
     ) -> __m128i {
         let mut hash = Product::zero();
-        hash.add(packet.aad, self.powers[BLOCKS + 1], self.folded[BLOCKS + 1]);
-        hash.add(packet.lengths, self.powers[0], self.folded[0]);
+        hash.add(packet.aad, self.power(BLOCKS + 2));
+        hash.add(packet.lengths, self.power(1));
         let stream = self.aes.encrypt(counters::<STREAMS>(packet.nonce, 1));
         let (blocks, rest) = text.as_chunks_mut::<BLOCK>();
         for index in 0..BLOCKS {
             let cipher = match blocks.get_mut(index) {
-                Some(block) => xor_block::<SEAL>(block, stream[index + 1]),
+                Some(block) => xor_block::<SEAL>(source, block, stream[index + 1]),
                 None => xor_partial::<SEAL>(rest, stream[index + 1]),
             };
-            hash.add(reverse(cipher), self.powers[BLOCKS - index], self.folded[BLOCKS - index]);
+            hash.add(reverse(cipher), self.power(BLOCKS + 1 - index));
         }
         _mm_xor_si128(reverse(hash.reduce()), stream[0])
     }
@@ -162,10 +179,15 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     /// A packet of any length, one pass after another.
     #[inline]
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
-    fn passes<const SEAL: bool>(&self, packet: &Packet, text: &mut [u8]) -> __m128i {
+    fn passes<const SEAL: bool>(
+        &self,
+        packet: &Packet,
+        source: &mut impl Source,
+        text: &mut [u8],
+    ) -> __m128i {
         let [mask] = self.aes.encrypt(counters::<1>(packet.nonce, 1));
         let mut product = Product::zero();
-        product.add(packet.aad, self.powers[0], self.folded[0]);
+        product.add(packet.aad, self.power(1));
         let mut hash = product.reduce();
         let mut counter = 2;
         let (passes, rest) = text.as_chunks_mut::<{ STRIDE * BLOCK }>();
@@ -174,12 +196,12 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
             counter += STRIDE as u32;
             let mut product = Product::zero();
             for (index, block) in pass.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-                let mut cipher = reverse(xor_block::<SEAL>(block, stream[index]));
+                let mut cipher = reverse(xor_block::<SEAL>(source, block, stream[index]));
                 if index == 0 {
                     cipher = _mm_xor_si128(cipher, hash);
                 }
-                let power = STRIDE - 1 - index;
-                product.add(cipher, self.powers[power], self.folded[power]);
+                let power = STRIDE - index;
+                product.add(cipher, self.power(power));
             }
             hash = product.reduce();
         }
@@ -189,15 +211,15 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         let (blocks, rest) = rest.as_chunks_mut::<BLOCK>();
         for (index, stream) in stream.into_iter().enumerate().take(count) {
             let cipher = match blocks.get_mut(index) {
-                Some(block) => xor_block::<SEAL>(block, stream),
+                Some(block) => xor_block::<SEAL>(source, block, stream),
                 None => xor_partial::<SEAL>(rest, stream),
             };
             let block = _mm_xor_si128(reverse(cipher), hash);
             hash = _mm_setzero_si128();
-            product.add(block, self.powers[count - index], self.folded[count - index]);
+            product.add(block, self.power(count + 1 - index));
         }
         let lengths = _mm_xor_si128(packet.lengths, hash);
-        product.add(lengths, self.powers[0], self.folded[0]);
+        product.add(lengths, self.power(1));
         _mm_xor_si128(reverse(product.reduce()), mask)
     }
 }
@@ -217,10 +239,10 @@ impl Product {
         Self { low: zero, middle: zero, high: zero }
     }
 
-    /// Adds `block` times a power of H, of which `folded` is the folded form.
+    /// Adds `block` times a power of H, which comes with its folded form.
     #[inline]
     #[target_feature(enable = "pclmulqdq,ssse3,sse4.1,avx")]
-    fn add(&mut self, block: __m128i, power: __m128i, folded: __m128i) {
+    fn add(&mut self, block: __m128i, (power, folded): (__m128i, __m128i)) {
         self.low = _mm_xor_si128(self.low, _mm_clmulepi64_si128::<0x00>(block, power));
         self.high = _mm_xor_si128(self.high, _mm_clmulepi64_si128::<0x11>(block, power));
         let middle = _mm_clmulepi64_si128::<0x00>(fold(block), folded);
@@ -264,8 +286,13 @@ fn fold(x: __m128i) -> __m128i {
 #[inline]
 #[target_feature(enable = "ssse3,avx")]
 fn reverse(x: __m128i) -> __m128i {
-    let order = _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    _mm_shuffle_epi8(x, order)
+    _mm_shuffle_epi8(x, byte_order())
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn byte_order() -> __m128i {
+    _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 }
 
 /// The hash key times x, which takes GHASH to POLYVAL: RFC 8452 appendix A.
@@ -278,30 +305,34 @@ fn times_x(h: __m128i) -> __m128i {
     _mm_xor_si128(shifted, _mm_and_si128(carry, modulus()))
 }
 
-/// `N` blocks of nonce and counter, from `first` on. The counter is big-endian and its lowest byte does
-/// not overflow here: no text of 254 blocks or more comes this way.
+/// `N` blocks of nonce and counter, from `first` on.
 #[inline]
 #[target_feature(enable = "avx")]
 fn counters<const N: usize>(nonce: __m128i, first: u32) -> [__m128i; N] {
     let mut blocks = [nonce; N];
     for (index, block) in blocks.iter_mut().enumerate() {
-        let counter = first + index as u32;
-        *block = _mm_add_epi32(nonce, _mm_set_epi32((counter << 24) as i32, 0, 0, 0));
+        let counter = first.wrapping_add(index as u32);
+        *block = _mm_or_si128(nonce, _mm_set_epi32(counter.swap_bytes() as i32, 0, 0, 0));
     }
     blocks
 }
 
-/// Applies the key stream to a block and returns the ciphertext.
+/// Applies the key stream to what `source` has for a block and returns the ciphertext.
 #[inline]
 #[target_feature(enable = "sse4.1,avx")]
-fn xor_block<const SEAL: bool>(block: &mut [u8; BLOCK], stream: __m128i) -> __m128i {
-    let before = load(block);
+fn xor_block<const SEAL: bool>(
+    source: &mut impl Source,
+    block: &mut [u8; BLOCK],
+    stream: __m128i,
+) -> __m128i {
+    let before = load(&source.take(block));
     let after = _mm_xor_si128(before, stream);
     *block = store(after);
     if SEAL { after } else { before }
 }
 
-/// The same for a last block of less than 16 bytes; the ciphertext comes padded with zeros.
+/// The same for a last block of less than 16 bytes, which lie in place; the ciphertext comes padded with
+/// zeros.
 #[inline]
 #[target_feature(enable = "sse4.1,avx")]
 fn xor_partial<const SEAL: bool>(block: &mut [u8], stream: __m128i) -> __m128i {
