@@ -9,7 +9,7 @@ use crate::batch::OpenFrame;
 use crate::config::{Mode, SaConfig, SaKeys};
 use crate::error::{OpenError, SetupError};
 use crate::lifetime::{LifetimeEvent, Meter};
-use crate::opener::Opener;
+use crate::opener::{Contents, Opener};
 use crate::packet::{NextHeader, Spi};
 use crate::protection::{Protection, Sizes};
 use crate::replay::{Numbers, Replay, Window, WindowSize};
@@ -88,11 +88,14 @@ impl Inbound {
             opener: Opener {
                 spi: config.spi,
                 mode: config.mode,
+                contents: match config.mode {
+                    Mode::Tunnel => Contents::IpPacket,
+                    Mode::Transport => Contents::Anything,
+                },
                 extended,
                 sizes: Sizes::of(config.suite),
                 protection: Protection::new(config.suite, keys, provider)?,
                 selectors: None,
-                aggfrag: false,
                 checksum_repair: None,
             },
             received: Received {
@@ -130,7 +133,7 @@ impl Inbound {
         if self.mode() != Mode::Tunnel {
             return Err(SetupError::AggfragNeedsTunnel);
         }
-        self.opener.aggfrag = true;
+        self.opener.contents = Contents::Aggfrag;
         Ok(self)
     }
 
@@ -175,14 +178,13 @@ impl Inbound {
     #[inline]
     pub fn open(&mut self, packet: &mut [u8]) -> Result<Opened, OpenError> {
         let Self { opener, received } = self;
-        let result = received.admit(opener, packet).and_then(|sequence| {
-            let decrypted = opener.decrypt(packet, sequence);
-            received.authenticated(decrypted.is_ok(), sequence);
-            decrypted?;
-            opener.unwrap(packet, sequence)
-        });
-        received.count(&result);
-        result
+        match received.open(opener, packet) {
+            Ok(opened) => {
+                received.count(&opened);
+                Ok(opened)
+            }
+            Err(error) => Err(received.refuse(error)),
+        }
     }
 
     /// Opens each frame as [`Self::open`] does, in order. A frame that fails does not stop the others.
@@ -238,8 +240,7 @@ impl Inbound {
             decrypted?;
             opener.unwrap(packet, sequence)
         });
-        received.count(&result);
-        result
+        received.counted(result)
     }
 
     /// The highest sequence number received; 0 if there was none.
@@ -259,6 +260,16 @@ impl Inbound {
 }
 
 impl Received {
+    /// Opens a packet. What becomes of it is still to be counted.
+    #[inline(always)]
+    fn open(&mut self, opener: &Opener, packet: &mut [u8]) -> Result<Opened, OpenError> {
+        let sequence = self.admit(opener, packet)?;
+        let decrypted = opener.decrypt(packet, sequence);
+        self.authenticated(decrypted.is_ok(), sequence);
+        decrypted?;
+        opener.unwrap(packet, sequence)
+    }
+
     /// All that can be said before the integrity check. Returns the full sequence number.
     #[inline]
     pub(crate) fn admit(&self, opener: &Opener, packet: &[u8]) -> Result<u64, OpenError> {
@@ -270,13 +281,13 @@ impl Received {
         if self.meter.is_over() {
             return Err(OpenError::Expired);
         }
-        let sequence = if opener.extended {
-            self.window.extend(low).ok_or(OpenError::TooOld { sequence: low })?
-        } else {
-            low.into()
-        };
-        self.check_replay(sequence)?;
-        Ok(sequence)
+        if opener.extended {
+            // Only the window knows the high half, so that it is always checked.
+            let (sequence, checked) = self.window.extend_checked(low);
+            return checked.map(|()| sequence).map_err(|replay| refused(replay, sequence));
+        }
+        self.check_replay(low.into())?;
+        Ok(low.into())
     }
 
     #[inline]
@@ -284,10 +295,7 @@ impl Received {
         if !self.check_replay {
             return Ok(());
         }
-        self.window.check(sequence).map_err(|replay| match replay {
-            Replay::TooOld => OpenError::TooOld { sequence: sequence as u32 },
-            Replay::Repeated => OpenError::Replayed { sequence },
-        })
+        self.window.check(sequence).map_err(|replay| refused(replay, sequence))
     }
 
     /// Records the outcome of the integrity check: only if it passed is the number used.
@@ -308,7 +316,7 @@ impl Received {
         opener: &Opener,
         packet: &[u8],
     ) -> Result<u64, OpenError> {
-        self.admit(opener, packet).inspect_err(|error| self.count_error(error))
+        self.admit(opener, packet).map_err(|error| self.refuse(error))
     }
 
     /// Finds the full numbers of all frames that have the shape of a packet, and whether they may be opened.
@@ -347,8 +355,7 @@ impl Received {
         for OpenFrame { sequence, result, .. } in frames {
             match result.take() {
                 Some(Err(error)) if error.precedes_integrity() => {
-                    self.count_error(&error);
-                    *result = Some(Err(error));
+                    *result = Some(Err(self.refuse(error)));
                 }
                 opened => *result = opened.map(|opened| self.record(*sequence, opened)),
             }
@@ -373,23 +380,28 @@ impl Received {
                 result
             }),
         };
-        self.count(&result);
-        result
+        self.counted(result)
     }
 
-    /// Counts a packet that is done with.
+    fn counted(&mut self, result: Result<Opened, OpenError>) -> Result<Opened, OpenError> {
+        result.inspect(|opened| self.count(opened)).map_err(|error| self.refuse(error))
+    }
+
+    /// Counts a packet that was opened.
     #[inline]
-    pub(crate) fn count(&mut self, result: &Result<Opened, OpenError>) {
-        match result {
-            Ok(opened) if opened.is_dummy() => self.stats.dummies += 1,
-            Ok(Opened { payload, .. }) => self.meter.count(payload.end.wrapping_sub(payload.start)),
-            Err(error) => self.count_error(error),
+    fn count(&mut self, opened: &Opened) {
+        if opened.is_dummy() {
+            self.stats.dummies += 1;
+        } else {
+            self.meter.count(opened.payload.end.wrapping_sub(opened.payload.start));
         }
     }
 
+    /// Counts a packet that was not.
     #[cold]
-    fn count_error(&mut self, error: &OpenError) {
-        *self.stats.reason(error) += 1;
+    pub(crate) fn refuse(&mut self, error: OpenError) -> OpenError {
+        *self.stats.reason(&error) += 1;
+        error
     }
 
     const fn needs_recovery(&self, opener: &Opener) -> bool {
@@ -402,6 +414,14 @@ impl Received {
 
     pub(crate) fn stats(&self) -> InboundStats {
         InboundStats { packets: self.meter.packets, bytes: self.meter.bytes, ..self.stats }
+    }
+}
+
+#[cold]
+fn refused(replay: Replay, sequence: u64) -> OpenError {
+    match replay {
+        Replay::TooOld => OpenError::TooOld { sequence: sequence as u32 },
+        Replay::Repeated => OpenError::Replayed { sequence },
     }
 }
 

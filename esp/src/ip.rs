@@ -190,14 +190,11 @@ impl<'a> HeaderV4<'a> {
             check_version(bytes, 4)?;
             return Err(IpError::truncated(bytes));
         };
-        let header_len = usize::from(fixed[0] & 0x0f) * 4;
         // Nearly all headers have no options, and show it in the byte that shows the version.
-        if fixed[0] != 0x45 {
-            check_version(bytes, 4)?;
-            if header_len < 20 {
-                return Err(IpError { offset: 0, problem: IpProblem::HeaderLength });
-            }
-        }
+        let header_len = match fixed[0] {
+            0x45 => 20,
+            _ => Self::long_header_len(bytes)?,
+        };
         let total_len = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
         if total_len < header_len {
             return Err(IpError { offset: 2, problem: IpProblem::TotalLength });
@@ -206,6 +203,15 @@ impl<'a> HeaderV4<'a> {
             return Err(IpError::truncated(bytes));
         }
         Ok(Self { fixed, header_len, total_len })
+    }
+
+    #[inline(never)]
+    fn long_header_len(bytes: &[u8]) -> Result<usize, IpError> {
+        check_version(bytes, 4)?;
+        match bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4) {
+            ..20 => Err(IpError { offset: 0, problem: IpProblem::HeaderLength }),
+            len => Ok(len),
+        }
     }
 
     /// Source and destination.

@@ -104,7 +104,7 @@ impl Meter {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         // No SA lives to see 2^64 packets.
         self.packets = self.packets.wrapping_add(1);
-        if self.bytes >= self.next_bytes || self.packets >= self.next_packets {
+        if (self.bytes >= self.next_bytes) | (self.packets >= self.next_packets) {
             self.report();
         }
     }

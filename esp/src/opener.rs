@@ -21,10 +21,20 @@ pub(crate) struct Opener {
     pub(crate) sizes: Sizes,
     pub(crate) protection: Protection,
     pub(crate) selectors: Option<InboundRules>,
-    /// Tunnel mode with AGGFRAG payloads and nothing else.
-    pub(crate) aggfrag: bool,
+    pub(crate) contents: Contents,
     /// Transport mode behind a NAT: what is done about the checksums inside.
     pub(crate) checksum_repair: Option<ChecksumRepair>,
+}
+
+/// What the packets of an SA hold, next to dummy packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Tunnel mode: a whole IP packet.
+    IpPacket,
+    /// Tunnel mode with AGGFRAG payloads and nothing else.
+    Aggfrag,
+    /// Transport mode.
+    Anything,
 }
 
 impl Opener {
@@ -124,29 +134,37 @@ impl Opener {
     #[inline]
     pub(crate) fn unwrap(&self, packet: &[u8], sequence: u64) -> Result<Opened, OpenError> {
         let (payload, next_header) = self.unpad(packet)?;
-        let len = match self.mode {
-            //= RFC 4303 section 2.6: whatever a dummy packet holds is discarded.
-            _ if next_header == NextHeader::NONE => 0,
-            Mode::Tunnel if self.aggfrag => match next_header {
-                NextHeader::AGGFRAG => payload.len(),
-                other => return Err(OpenError::UnexpectedNextHeader(other)),
-            },
-            //= RFC 4303 section 2.7: what lies behind the inner packet is TFC padding.
-            Mode::Tunnel => match next_header {
-                NextHeader::IPV4 => self.inner_v4(payload)?,
-                NextHeader::IPV6 => self.inner_v6(payload)?,
-                other => return Err(OpenError::UnexpectedNextHeader(other)),
-            },
-            Mode::Transport => payload.len(),
+        let len = if next_header == NextHeader::IPV4 && self.contents == Contents::IpPacket {
+            self.inner_v4(payload)?
+        } else {
+            self.other_contents(payload, next_header)?
         };
         let start = self.sizes.header;
         Ok(Opened { payload: start..start + len, next_header, sequence })
     }
 
+    /// How much of the payload counts, if it is no IPv4 packet in tunnel mode. By itself, so that the path of
+    /// that keeps what it reads of the packet in registers.
+    #[inline(never)]
+    fn other_contents(&self, payload: &[u8], next_header: NextHeader) -> Result<usize, OpenError> {
+        match (self.contents, next_header) {
+            //= RFC 4303 section 2.6: whatever a dummy packet holds is discarded.
+            (_, NextHeader::NONE) => Ok(0),
+            (Contents::IpPacket, NextHeader::IPV6) => self.inner_v6(payload),
+            (Contents::Aggfrag, NextHeader::AGGFRAG) | (Contents::Anything, _) => Ok(payload.len()),
+            (Contents::IpPacket | Contents::Aggfrag, other) => {
+                Err(OpenError::UnexpectedNextHeader(other))
+            }
+        }
+    }
+
     /// Finds the payload of a decrypted packet: RFC 4303 section 2.4.
     #[inline(always)]
     fn unpad<'a>(&self, packet: &'a [u8]) -> Result<(&'a [u8], NextHeader), OpenError> {
-        let text = packet.get(..packet.len().wrapping_sub(self.sizes.icv)).unwrap_or_default();
+        // That a packet has room for what is looked for here was seen before it was decrypted.
+        let Some(text) = packet.get(..packet.len().wrapping_sub(self.sizes.icv)) else {
+            return Err(OpenError::Padding { offset: packet.len() });
+        };
         let Some(&[first, second, pad_len, next_header]) = text.last_chunk() else {
             return Err(OpenError::Padding { offset: text.len() });
         };
@@ -174,7 +192,8 @@ impl Opener {
         Err(OpenError::Padding { offset })
     }
 
-    /// Finds an inner IPv4 packet and checks it against the selectors. Returns its length.
+    /// Finds an inner IPv4 packet and checks it against the selectors. Returns its length: what lies behind
+    /// it is TFC padding, RFC 4303 section 2.7.
     #[inline(always)]
     fn inner_v4(&self, inner: &[u8]) -> Result<usize, OpenError> {
         let ip = HeaderV4::parse(inner).map_err(|error| self.inner_error(error))?;
@@ -187,8 +206,7 @@ impl Opener {
         Ok(ip.total_len)
     }
 
-    /// The same of IPv6. By itself, so that the path of IPv4 keeps what it reads of the packet in registers.
-    #[inline(never)]
+    /// The same of IPv6.
     fn inner_v6(&self, inner: &[u8]) -> Result<usize, OpenError> {
         let ip = HeaderV6::parse(inner).map_err(|error| self.inner_error(error))?;
         if let Some(rules) = &self.selectors

@@ -126,10 +126,10 @@ impl Protection {
                 let nonce = nonces.nonce(iv);
                 let (aad, len) = counter.aad();
                 match nonces.authenticated(iv) {
-                    None => key.seal(&nonce[nonces.start..], &aad[..len], body),
+                    None => key.seal(&nonce[usize::from(nonces.short)..], &aad[..len], body),
                     Some(iv) => {
                         let (aad, len) = with_iv(aad, len, iv);
-                        key.seal(&nonce[nonces.start..], &aad[..len], body)
+                        key.seal(&nonce[usize::from(nonces.short)..], &aad[..len], body)
                     }
                 }
                 .map_err(|_| Refused)
@@ -167,10 +167,12 @@ impl Protection {
                 let nonce = nonces.nonce(iv);
                 let (aad, len) = counter.aad();
                 match nonces.authenticated(iv) {
-                    None => key.seal_to(&nonce[nonces.start..], &aad[..len], payload, body),
+                    None => {
+                        key.seal_to(&nonce[usize::from(nonces.short)..], &aad[..len], payload, body)
+                    }
                     Some(iv) => {
                         let (aad, len) = with_iv(aad, len, iv);
-                        key.seal_to(&nonce[nonces.start..], &aad[..len], payload, body)
+                        key.seal_to(&nonce[usize::from(nonces.short)..], &aad[..len], payload, body)
                     }
                 }
                 .map_err(|_| Refused)
@@ -198,10 +200,10 @@ impl Protection {
                 let nonce = nonces.nonce(iv);
                 let (aad, len) = counter.aad();
                 match nonces.authenticated(iv) {
-                    None => key.open(&nonce[nonces.start..], &aad[..len], body),
+                    None => key.open(&nonce[usize::from(nonces.short)..], &aad[..len], body),
                     Some(iv) => {
                         let (aad, len) = with_iv(aad, len, iv);
-                        key.open(&nonce[nonces.start..], &aad[..len], body)
+                        key.open(&nonce[usize::from(nonces.short)..], &aad[..len], body)
                     }
                 }
                 .map_err(|_| Refused)
@@ -246,8 +248,8 @@ pub(crate) fn packet(sizes: Sizes, counter: Counter, packet: &mut [u8]) -> Optio
 pub(crate) struct Nonces {
     /// The first byte lowest; a salt of 3 bytes is in the last three of the four.
     salt: Zeroizing<u32>,
-    /// Where the nonce begins in four bytes of salt and eight of IV.
-    start: usize,
+    /// True if the salt has three bytes, and so the nonce eleven.
+    short: bool,
     iv: Iv,
 }
 
@@ -264,11 +266,15 @@ enum Iv {
 
 impl Nonces {
     fn new(algorithm: AeadAlgorithm, salt: &[u8], iv: Iv) -> Result<Self, SetupError> {
-        let start = 4_usize.checked_sub(salt.len()).filter(|_| salt.len() == algorithm.salt_len());
-        let start = start.ok_or(SetupError::UnsupportedSuite)?;
+        let short = match salt.len() {
+            len if len != algorithm.salt_len() => return Err(SetupError::UnsupportedSuite),
+            3 => true,
+            4 => false,
+            _ => return Err(SetupError::UnsupportedSuite),
+        };
         let mut word = Zeroizing::new([0; 4]);
-        word[start..].copy_from_slice(salt);
-        Ok(Self { salt: Zeroizing::new(u32::from_le_bytes(*word)), start, iv })
+        word[usize::from(short)..].copy_from_slice(salt);
+        Ok(Self { salt: Zeroizing::new(u32::from_le_bytes(*word)), short, iv })
     }
 
     /// The eight bytes of the IV, the first one lowest.
@@ -288,7 +294,7 @@ impl Nonces {
         (self.iv == Iv::Authenticated).then_some(iv)
     }
 
-    /// The nonce, from `start` on.
+    /// The nonce; from the second byte on if the salt is short.
     #[inline]
     fn nonce(&self, iv: u64) -> [u8; 12] {
         word_and_double(*self.salt, iv)

@@ -80,8 +80,9 @@ impl fmt::Debug for WindowSize {
 pub struct Window {
     /// The highest number committed; 0 before the first packet.
     top: u64,
-    /// Bit `n % packets` says whether `n` was seen, for `top - packets < n <= top`. The length is a
-    /// power of two.
+    /// The width less one: how far below the top the lowest number of the window lies.
+    depth: u64,
+    /// Bit `n % packets` says whether `n` was seen, for `top - packets < n <= top`.
     seen: Box<[u64]>,
 }
 
@@ -103,7 +104,8 @@ impl Window {
     /// A window that takes over an SA on which numbers up to `top` may have been received elsewhere:
     /// all of them count as received.
     pub fn resuming_after(size: WindowSize, top: u64) -> Self {
-        Self { top, seen: vec![u64::MAX; size.0 as usize / 64].into_boxed_slice() }
+        let seen = vec![u64::MAX; size.0 as usize / 64].into_boxed_slice();
+        Self { top, depth: u64::from(size.0) - 1, seen }
     }
 
     /// The highest number received, 0 if none was.
@@ -113,7 +115,7 @@ impl Window {
 
     /// The width of the window.
     pub const fn size(&self) -> WindowSize {
-        WindowSize(self.seen.len() as u32 * 64)
+        WindowSize(self.depth as u32 + 1)
     }
 
     /// Whether a packet with this number may still be accepted. Changes nothing.
@@ -125,13 +127,18 @@ impl Window {
         if sequence > self.top {
             return Ok(());
         }
-        if self.top - sequence >= self.seen.len() as u64 * 64 {
+        if self.top - sequence > self.depth {
             return Err(Replay::TooOld);
         }
-        if self.seen[self.word(sequence)] & bit(sequence) != 0 {
-            return Err(Replay::Repeated);
+        self.check_bit(sequence)
+    }
+
+    #[inline]
+    fn check_bit(&self, sequence: u64) -> Result<(), Replay> {
+        match self.seen[self.word(sequence)] & bit(sequence) {
+            0 => Ok(()),
+            _ => Err(Replay::Repeated),
         }
-        Ok(())
     }
 
     /// Records that a packet with this number was authenticated. Numbers before the window are ignored.
@@ -142,7 +149,7 @@ impl Window {
             self.top = sequence;
         } else if sequence > self.top {
             self.advance(sequence);
-        } else if self.top - sequence >= self.seen.len() as u64 * 64 {
+        } else if self.top - sequence > self.depth {
             return;
         }
         let word = self.word(sequence);
@@ -152,9 +159,8 @@ impl Window {
     /// Records all of the numbers if each of them may still be accepted, and none of them otherwise.
     #[inline]
     pub(crate) fn commit_all(&mut self, numbers: &Numbers) -> bool {
-        let size = self.seen.len() as u64 * 64;
         let Numbers { lowest, highest, .. } = *numbers;
-        if highest.max(self.top).saturating_sub(lowest) >= size {
+        if highest.max(self.top).saturating_sub(lowest) > self.depth {
             return false;
         }
         for &(index, bits) in numbers.words() {
@@ -204,10 +210,10 @@ impl Window {
         self.top = to;
     }
 
-    /// Where the bit of `sequence` lies: always within `seen`, whose length is a power of two.
+    /// Where the bit of `sequence` lies: always within `seen`, because the width is a power of two.
     #[inline]
     fn word(&self, sequence: u64) -> usize {
-        (sequence / 64) as usize & (self.seen.len() - 1)
+        ((sequence & self.depth) / 64) as usize
     }
 
     /// The full number of a packet on an SA with extended sequence numbers, of which the wire shows
@@ -217,11 +223,32 @@ impl Window {
     /// packet that an SA can have.
     #[inline]
     pub fn extend(&self, low: u32) -> Option<u64> {
+        let (sequence, is_ahead) = self.extend_wrapping(low);
+        ((sequence > self.top) == is_ahead).then_some(sequence)
+    }
+
+    /// [`Self::extend`] and [`Self::check`] in one. The number is right in its low half at least.
+    #[inline]
+    pub(crate) fn extend_checked(&self, low: u32) -> (u64, Result<(), Replay>) {
+        let (sequence, is_ahead) = self.extend_wrapping(low);
+        if is_ahead {
+            let is_one = sequence > self.top;
+            return (sequence, if is_one { Ok(()) } else { Err(Replay::TooOld) });
+        }
+        let is_one = sequence <= self.top;
+        (sequence, if is_one { self.check_bit(sequence) } else { Err(Replay::TooOld) })
+    }
+
+    /// The full number, unless that leads beyond the first or the last there is, and whether it lies ahead of
+    /// the window.
+    #[inline]
+    fn extend_wrapping(&self, low: u32) -> (u64, bool) {
         // Cases A and B at once: of the numbers with this low half it is the first that does not lie
         // before the window.
-        let behind = self.seen.len() as u32 * 64 - 1;
-        let above_bottom = low.wrapping_sub((self.top as u32).wrapping_sub(behind));
-        self.top.checked_add_signed(i64::from(above_bottom) - i64::from(behind))
+        let above_bottom = low.wrapping_sub((self.top as u32).wrapping_sub(self.depth as u32));
+        let above_bottom = u64::from(above_bottom);
+        let sequence = self.top.wrapping_add(above_bottom.wrapping_sub(self.depth));
+        (sequence, above_bottom > self.depth)
     }
 }
 

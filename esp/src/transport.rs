@@ -67,14 +67,7 @@ impl Inbound {
     /// [`OpenError::Fragment`] if it is a fragment; the host has to reassemble. Otherwise as [`Self::open`],
     /// offsets counted from the SPI on.
     pub fn open_transport(&mut self, packet: &mut [u8]) -> Result<Opened, OpenError> {
-        let headers = match self.outer_headers(packet) {
-            Ok(headers) => headers,
-            Err(error) => {
-                let refused = Err(error);
-                self.received.count(&refused);
-                return refused;
-            }
-        };
+        let headers = self.outer_headers(packet).map_err(|error| self.received.refuse(error))?;
         let mut ip = [0; MAX_HEADER_LEN];
         let ip = &mut ip[..headers.header_len];
         ip.copy_from_slice(&packet[..headers.header_len]);
