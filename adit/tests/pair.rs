@@ -13,10 +13,14 @@ use adit_testkit::net::Conditions;
 use adit_testkit::pki::{self, Authority, Template};
 use adit_testkit::rng::SeededRng;
 
-use common::{CRL_URL, Login, PROVIDERS, SERVER, Setup, World, packet};
+use common::{
+    CRL_URL, Login, OVER_IPV4, OVER_IPV6, Outer, PROVIDERS, SERVER, Setup, World, packet,
+};
 
 const LOGINS: [Login; 4] =
     [Login::SharedSecret, Login::Certificates, Login::LocalPassword, Login::RadiusPassword];
+
+const OUTERS: [Outer; 2] = [OVER_IPV4, OVER_IPV6];
 
 fn each_provider(mut test: impl FnMut(adit_platform::Provider)) {
     for provider in PROVIDERS {
@@ -47,9 +51,13 @@ fn ping(world: &mut World, client: Ipv4Addr, number: u32) {
 #[test]
 fn every_login_connects_carries_packets_and_closes() {
     each_provider(|provider| {
-        for login in LOGINS {
-            println!("{login:?}");
-            let mut world = Setup::new(provider, login).start();
+        for (login, outer) in
+            LOGINS.into_iter().flat_map(|login| OUTERS.map(|outer| (login, outer)))
+        {
+            println!("{login:?} {outer:?}");
+            let mut setup = Setup::new(provider, login);
+            setup.outer = outer;
+            let mut world = setup.start();
             let connection = world.connect().unwrap_or_else(|reason| panic!("{reason}"));
             assert_eq!(connection.addresses.len(), 2, "one address of each family");
             assert_eq!(connection.dns, [IpAddr::from([10, 88, 0, 53])]);

@@ -20,7 +20,7 @@ each_suite() {
   rm -rf "$STATE/keys"; mkdir -p "$STATE/keys"
   capture_start || return 1
   while read -r OUR_IKE OUR_ESP <&3; do
-    scenario_connect && ping_both_ways && ping_sizes && swan_log "$SWAN_SIDE" "selected proposal: ESP:$(suite_in_log "${OUR_ESP%-ecp384}")/" &&
+    scenario_connect && ping_both_ways && ping_sizes && iperf_both_ways '-n 1M' && swan_log "$SWAN_SIDE" "selected proposal: ESP:$(suite_in_log "${OUR_ESP%-ecp384}")/" &&
       scenario_delete || { say "  with $OUR_IKE and $OUR_ESP"; return 1; }
     keep_keys
   done 3< <(paste -d' ' <(ike_suites) <(esp_suites))
