@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use adit_esp::iptfs::{Pace, ReceiverStats, SenderStats};
+use adit_esp::iptfs::{CongestionControl, Pace, ReceiverStats, SenderStats};
 use adit_ikev2::negotiate::{Aggfrag, AggfragPolicy};
 
 use crate::config::ConfigError;
@@ -28,9 +28,15 @@ use crate::config::ConfigError;
 pub struct Aggregation {
     /// There is no tunnel to a peer that does not agree. If not, there is a plain one. Default: false.
     pub required: bool,
-    /// When packets are sent. A constant rate does not give way to others: RFC 9347 section 2.4.1 allows it only
-    /// where the whole path is under the user's control.
+    /// When packets are sent. A constant rate does not give way to others, unless [`congestion_control`] has it do so:
+    /// RFC 9347 section 2.4.1 allows it only where the whole path is under the user's control.
+    ///
+    /// [`congestion_control`]: Self::congestion_control
     pub pace: Pace,
+    /// The rate is the most, and what the path bears beside others is found out (RFC 9347 section 2.4.2, RFC 5348):
+    /// packets that are lost slow it down, and inner packets have no part in it. The peer has to report losses, which
+    /// one with a constant rate does. On demand it has no effect. Default: false.
+    pub congestion_control: bool,
     /// Length of ESP's IP packets in bytes, 256 to 65,535, with all headers: of each at a constant rate, the most on
     /// demand. Where the path carries less, that.
     pub size: usize,
@@ -57,6 +63,7 @@ impl Aggregation {
         Self {
             required: false,
             pace: Pace::OnDemand { patience },
+            congestion_control: false,
             size: 1400,
             accept_fragments: true,
             mtu: 1500,
@@ -78,6 +85,11 @@ impl Aggregation {
         Self { pace: Pace::Constant { interval }, size, ..Self::on_demand(Duration::ZERO) }
     }
 
+    /// The same with not more than `rate` bits per second, and less where the path bears less.
+    pub const fn up_to(size: usize, rate: u64) -> Self {
+        Self { congestion_control: true, ..Self::constant_rate(size, rate) }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let has_pace = !matches!(self.pace, Pace::Constant { interval } if interval.is_zero());
         if has_pace && SIZE.contains(&self.size) && QUEUE.contains(&self.queue) && self.mtu >= 576 {
@@ -89,8 +101,25 @@ impl Aggregation {
     /// How many packets are made up for when a host's timer is coarser than the rate: those of ten milliseconds.
     pub(crate) fn catch_up(&self) -> u16 {
         let Pace::Constant { interval } = self.pace else { return 0 };
+        if self.congestion_control {
+            // The rate may be anything.
+            return 4;
+        }
         let packets = Duration::from_millis(10).as_nanos().checked_div(interval.as_nanos());
         packets.map_or(0, |packets| u16::try_from(packets).unwrap_or(u16::MAX))
+    }
+
+    pub(crate) const fn controls(&self) -> bool {
+        self.congestion_control && matches!(self.pace, Pace::Constant { .. })
+    }
+
+    /// The time between two packets.
+    pub(crate) fn interval(&self, control: &CongestionControl) -> Duration {
+        match self.pace {
+            _ if self.controls() => control.interval(),
+            Pace::Constant { interval } => interval,
+            Pace::OnDemand { .. } => Duration::ZERO,
+        }
     }
 
     /// What is negotiated.
@@ -99,10 +128,9 @@ impl Aggregation {
             required: self.required,
             ours: Aggfrag {
                 dont_fragment: !self.accept_fragments,
-                // Congestion control is neither done nor served.
-                congestion_control: false,
+                congestion_control: self.controls(),
             },
-            reports_congestion: false,
+            reports_congestion: matches!(self.pace, Pace::Constant { .. }),
         }
     }
 }

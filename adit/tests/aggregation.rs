@@ -316,3 +316,59 @@ fn a_rate_of_nothing_is_no_configuration() {
         Gateway::new(setup.gateway, PROVIDERS[0], Box::new(SeededRng::new(1)), clocks).err();
     assert_eq!(refused, Some(SetupError::Config(ConfigError::Aggregation)));
 }
+
+//= RFC 9347 section 2.4.2
+#[test]
+fn with_congestion_control_loss_slows_down() {
+    // Both ends: 800 packets a second at the most.
+    let (mut world, client) = connected(Aggregation::up_to(1000, 6_400_000), |_| {});
+    let rate = |world: &mut World, loss| {
+        world.net.conditions = Conditions { loss, ..Conditions::IDEAL };
+        world.run(Duration::from_secs(20), |_| false);
+        world.esp.clear();
+        world.run(Duration::from_secs(5), |_| false);
+        world.esp.iter().filter(|(from_gateway, ..)| !from_gateway).count() / 5
+    };
+    let whole = rate(&mut world, 0);
+    assert!((795..=800).contains(&whole), "{whole}");
+    // With 5 % the equation of RFC 5348 section 3.1 yields about 220 in a round trip of 20 ms.
+    let lossy = rate(&mut world, 5);
+    assert!((80..400).contains(&lossy), "{lossy}");
+    let [up, down] = {
+        world.net.conditions = Conditions::IDEAL;
+        world.at_client.clear();
+        world.at_gateway.clear();
+        exchange(&mut world, client)
+    };
+    world.run(Duration::from_secs(1), |_| false);
+    assert_eq!((&world.at_gateway, &world.at_client), (&up, &down));
+    // Keys are renewed, and the rate goes on to rise.
+    world.client.rekey_children(world.now).unwrap();
+    let again = rate(&mut world, 0);
+    assert!(again > 2 * lossy, "{again} {lossy}");
+}
+
+//= RFC 9347 section 5.1: the C bit.
+#[test]
+fn congestion_control_needs_a_peer_that_reports() {
+    let mut required = Aggregation::up_to(1000, 800_000);
+    required.required = true;
+    let start = |gateway: Aggregation| {
+        let mut setup = Setup::new(PROVIDERS[0], Login::SharedSecret);
+        setup.client_policy = Some(with(required));
+        setup.gateway.policy = with(gateway);
+        setup.start()
+    };
+    // One with a rate of its own reports: the client reaches its 100 packets a second.
+    let mut world = start(Aggregation::constant_rate(600, 480_000));
+    connect(&mut world);
+    world.run(Duration::from_secs(15), |_| false);
+    world.esp.clear();
+    world.run(Duration::from_secs(1), |_| false);
+    let of = |gateway: bool| world.esp.iter().filter(|(from, ..)| *from == gateway).count();
+    assert_eq!((of(false), of(true)), (100, 100));
+    // One that sends on demand would be silent.
+    let reason = start(Aggregation::on_demand(MS)).connect().unwrap_err();
+    let wanted = Incompatible::Aggfrag.into();
+    assert_eq!(reason, Disconnect::Failed(Failure::Ike(wanted)));
+}

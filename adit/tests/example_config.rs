@@ -115,6 +115,7 @@ fn settings_arrive() {
         discover = false
         [aggregation]
         rate = 8_000_000
+        congestion_control = true
         size = 1000
         required = true
         [ike]
@@ -146,7 +147,7 @@ fn settings_arrive() {
     let path = config.policy.path_mtu;
     assert_eq!((path.link, path.minimum, path.discover), (1492, 1280, false));
     assert_eq!(path.fragmentation, Fragmentation::Outer);
-    let expected = Aggregation { required: true, ..Aggregation::constant_rate(1000, 8_000_000) };
+    let expected = Aggregation { required: true, ..Aggregation::up_to(1000, 8_000_000) };
     assert_eq!(config.policy.aggregation, Some(expected));
     assert_eq!(expected.pace, Pace::Constant { interval: Duration::from_millis(1) });
 }
@@ -176,6 +177,8 @@ fn a_wrong_client_is_refused_with_line_and_reason() {
     r("[client]", "[tunnel]\nmtu = 100\n[client]", "1280 to 9000");
     r("[client]", "[path]\nmtu = 500\n[client]", "576 to 65535");
     r("[client]", "[aggregation]\nrate = 0\n[client]", "bits per second");
+    let why = "needs the highest rate";
+    r("[client]", "[aggregation]\ncongestion_control = true\n[client]", why);
     r("[client]", "[aggregation]\nsize = 9\n[client]", "256 to 65535");
     r("[client]", "[aggregation]\nrate = 20000\nwait = \"1ms\"\n[client]", "wait for no others");
     r("[client]", "[path]\nfragmentation = \"both\"\n[client]", "\"outer\"");

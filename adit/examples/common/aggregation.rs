@@ -14,6 +14,7 @@ use super::ike::duration;
 #[serde(deny_unknown_fields)]
 pub(crate) struct AggregationToml {
     rate: Option<Spanned<u64>>,
+    congestion_control: Option<Spanned<bool>>,
     wait: Option<Spanned<String>>,
     size: Option<Spanned<usize>>,
     required: Option<bool>,
@@ -42,6 +43,13 @@ impl AggregationToml {
                 return Err(file.error(size.span(), "an IP packet here has 256 to 65535 bytes"));
             }
             aggregation.size = *size.get_ref();
+        }
+        if let Some(control) = &self.congestion_control {
+            if *control.get_ref() && self.rate.is_none() {
+                let why = "congestion control needs the highest rate";
+                return Err(file.error(control.span(), why));
+            }
+            aggregation.congestion_control = *control.get_ref();
         }
         aggregation.required = self.required.unwrap_or(false);
         Ok(aggregation)

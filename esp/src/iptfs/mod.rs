@@ -7,9 +7,9 @@
 //! [`with_aggfrag`](crate::Inbound::with_aggfrag) opens such packets, and a [`Receiver`] takes the inner
 //! packets out of them. Both ends must have agreed on it (USE_AGGFRAG, RFC 9347 section 5.1).
 //!
-//! What is sent is the form without congestion control. The other one (RFC 9347 section 6.1.2) is read, and
-//! its inner packets are handed out, because a sender may use it always; the reports on loss that its sender
-//! may want back are for the host to send, and not to be promised otherwise (the C bit of USE_AGGFRAG).
+//! Where the path is shared with others, a [`CongestionControl`] finds the rate that it bears (RFC 9347 section
+//! 2.4.2): it is given the header of every packet that comes, makes that of every one that is sent, and says when
+//! the next one may be. A [`Receiver`] takes payloads with such a header and without it.
 //!
 //! ```
 //! use adit_esp::iptfs::{Receiver, Sender, SenderConfig};
@@ -34,19 +34,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod congestion;
+mod loss;
+mod rate;
 mod receiver;
 mod sender;
 
 use core::fmt;
 
+pub use congestion::{Congestion, CongestionControl};
 pub use receiver::{Receiver, ReceiverStats};
 pub use sender::{Pace, Sender, SenderConfig, SenderError, SenderStats};
 
 /// Bytes in front of the data blocks: RFC 9347 section 6.1.1.
 pub const HEADER_LEN: usize = 4;
 
-/// The same with congestion control: RFC 9347 section 6.1.2.
-const CONGESTION_HEADER_LEN: usize = 24;
+/// The same with congestion information: RFC 9347 section 6.1.2.
+pub const CONGESTION_HEADER_LEN: usize = 24;
 
 const NON_CONGESTION_CONTROLLED: u8 = 0;
 const CONGESTION_CONTROLLED: u8 = 1;
@@ -73,27 +77,6 @@ pub struct Payload<'a> {
     pub blocks: &'a [u8],
 }
 
-/// The fields of the congestion-controlled header: RFC 9347 section 6.1.2.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Congestion {
-    /// The packet probes the path's MTU.
-    pub probe: bool,
-    /// The peer has received packets marked with Congestion Experienced.
-    pub congestion_experienced: bool,
-    /// The inverse of the loss event rate; 0 for no loss.
-    pub loss_event_rate: u32,
-    /// The round-trip time in microseconds, 22 bits, all set for more; 0 if it is not known.
-    pub round_trip_time: u32,
-    /// How long the peer has held `echo`, in microseconds, 21 bits.
-    pub echo_delay: u32,
-    /// The time between two packets of the peer, in microseconds, 21 bits.
-    pub transmit_delay: u32,
-    /// A value to be echoed.
-    pub value: u32,
-    /// The echo of ours.
-    pub echo: u32,
-}
-
 impl<'a> Payload<'a> {
     /// Reads the header. Nothing is said of the data blocks.
     ///
@@ -113,27 +96,6 @@ impl<'a> Payload<'a> {
                 Ok(Self { block_offset, congestion: Some(Congestion::read(flags, rest)), blocks })
             }
             other => Err(PayloadError::SubType(other)),
-        }
-    }
-}
-
-impl Congestion {
-    fn read(flags: u8, fields: &[u8; 20]) -> Self {
-        let word = |at: usize| {
-            u32::from_be_bytes([fields[at], fields[at + 1], fields[at + 2], fields[at + 3]])
-        };
-        // 22 bits of round-trip time, 21 of echo delay and 21 of transmit delay.
-        let delays = u64::from(word(4)) << 32 | u64::from(word(8));
-        const MASK_21: u64 = (1 << 21) - 1;
-        Self {
-            probe: flags & 2 != 0,
-            congestion_experienced: flags & 1 != 0,
-            loss_event_rate: word(0),
-            round_trip_time: (delays >> 42) as u32,
-            echo_delay: (delays >> 21 & MASK_21) as u32,
-            transmit_delay: (delays & MASK_21) as u32,
-            value: word(12),
-            echo: word(16),
         }
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use adit_platform::Instant;
 
-use super::HEADER_LEN;
+use super::{CONGESTION_HEADER_LEN, Congestion, HEADER_LEN};
 use crate::ip::{IpError, IpPacket};
 
 /// How a [`Sender`] sends.
@@ -22,7 +22,7 @@ use crate::ip::{IpError, IpPacket};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SenderConfig {
-    /// Length of a payload in bytes, 5 to 65,535: [`Outbound::max_payload`](crate::Outbound::max_payload)
+    /// Length of a payload in bytes, 5 to 65,535, with congestion information 25 at the least: [`Outbound::max_payload`](crate::Outbound::max_payload)
     /// of what the path carries. Every payload has it at a constant rate, and none has more on demand.
     pub payload_len: usize,
     /// When payloads are sent.
@@ -34,6 +34,9 @@ pub struct SenderConfig {
     /// hosts whose timer is coarser than the rate; more of them are never made up for, lest a host that is busy
     /// with inner packets show by bursts that it was. 0 unless changed.
     pub catch_up: u16,
+    /// Whether every payload has the header with congestion information, which [`Sender::set_congestion`] fills.
+    /// False unless changed.
+    pub congestion: bool,
     /// The most bytes of inner packets that wait. Twice the longest packet unless changed.
     pub queue: usize,
 }
@@ -72,8 +75,14 @@ impl SenderConfig {
             pace: Pace::Constant { interval },
             fragment: true,
             catch_up: 0,
+            congestion: false,
             queue: 2 * MAX_PACKET_LEN,
         }
+    }
+
+    /// Bytes in front of the data blocks.
+    const fn header_len(&self) -> usize {
+        if self.congestion { CONGESTION_HEADER_LEN } else { HEADER_LEN }
     }
 
     /// The same, with payloads that are sent when there is something to send: [`Pace::OnDemand`].
@@ -107,6 +116,8 @@ pub struct Sender {
     sent: usize,
     /// When the next payload is due; never, if only a packet can be the cause of one.
     due: Option<Instant>,
+    /// What payloads say of congestion.
+    congestion: Congestion,
     stats: SenderStats,
 }
 
@@ -132,7 +143,7 @@ impl Sender {
     /// # Errors
     /// If the payload's length is out of range, or the interval is nothing.
     pub fn new(config: SenderConfig, start: Instant) -> Result<Self, SenderError> {
-        if !(HEADER_LEN + 1..=MAX_PACKET_LEN).contains(&config.payload_len) {
+        if !(config.header_len() + 1..=MAX_PACKET_LEN).contains(&config.payload_len) {
             return Err(SenderError::PayloadLength(config.payload_len));
         }
         let due = match config.pace {
@@ -146,6 +157,7 @@ impl Sender {
             lens: VecDeque::with_capacity(config.queue / 20 + 1),
             sent: 0,
             due,
+            congestion: Congestion::default(),
             stats: SenderStats::default(),
         })
     }
@@ -177,6 +189,22 @@ impl Sender {
         Ok(())
     }
 
+    /// What payloads say from now on, if they have a header for it ([`SenderConfig::congestion`]).
+    pub const fn set_congestion(&mut self, congestion: Congestion) {
+        self.congestion = congestion;
+    }
+
+    /// The time from one payload to the next from now on; none if it is zero or there is no constant rate. One that
+    /// is due later than that comes earlier.
+    pub fn set_interval(&mut self, now: Instant, interval: Duration) {
+        if let Pace::Constant { interval: before } = &mut self.config.pace
+            && !interval.is_zero()
+        {
+            *before = interval;
+            self.due = self.due.map(|due| due.min(now + interval));
+        }
+    }
+
     /// When the next payload is due; `None` if that depends on packets to come.
     pub const fn poll_timeout(&self) -> Option<Instant> {
         self.due
@@ -198,7 +226,7 @@ impl Sender {
         let Some(due) = self.due.filter(|due| now >= *due) else { return Ok(None) };
         let needed = match self.config.pace {
             Pace::Constant { .. } => self.config.payload_len,
-            Pace::OnDemand { .. } => HEADER_LEN + self.next_blocks_len(),
+            Pace::OnDemand { .. } => self.config.header_len() + self.next_blocks_len(),
         };
         let available = out.len();
         let out = out.get_mut(..needed).ok_or(SenderError::Buffer { needed, available })?;
@@ -237,7 +265,7 @@ impl Sender {
 
     /// Bytes of data blocks in a full payload.
     const fn space(&self) -> usize {
-        self.config.payload_len - HEADER_LEN
+        self.config.payload_len - self.config.header_len()
     }
 
     fn fills_a_payload(&self) -> bool {
@@ -261,7 +289,7 @@ impl Sender {
     }
 
     fn fill(&mut self, payload: &mut [u8]) {
-        let (header, blocks) = payload.split_at_mut(HEADER_LEN);
+        let (header, blocks) = payload.split_at_mut(self.config.header_len());
         //= RFC 9347 section 2.2.3: the BlockOffset MUST be consistent with the remaining size implied by
         //= the native length encoding of the fragmented inner packet.
         let offset = match self.lens.front() {
@@ -270,7 +298,12 @@ impl Sender {
             _ => 0,
         };
         let [high, low] = offset.to_be_bytes();
-        header.copy_from_slice(&[super::NON_CONGESTION_CONTROLLED, 0, high, low]);
+        let [first, second, third, fourth, rest @ ..] = header else { return };
+        (*third, *fourth) = (high, low);
+        (*first, *second) = match <&mut [u8; 20]>::try_from(rest) {
+            Ok(fields) => (super::CONGESTION_CONTROLLED, self.congestion.write(fields)),
+            Err(_) => (super::NON_CONGESTION_CONTROLLED, 0),
+        };
 
         let used = self.next_blocks_len();
         let (blocks, padding) = blocks.split_at_mut(used);

@@ -4,7 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use adit_esp::iptfs::{HEADER_LEN, Receiver, Sender, SenderConfig, SenderError};
+use adit_esp::iptfs::{
+    CONGESTION_HEADER_LEN, CongestionControl, HEADER_LEN, Pace, Payload, Receiver, Sender,
+    SenderConfig, SenderError,
+};
 use adit_esp::sad::ChildId;
 use adit_esp::selector::Selectors;
 use adit_esp::{Opened, Outbound, Spi};
@@ -42,6 +45,10 @@ struct Outgoing {
     agreed: Vec<Agreed>,
     /// None as long as the SA that sends carries plain packets.
     sending: Option<Sending>,
+    /// Where either end controls congestion.
+    control: Option<CongestionControl>,
+    /// The inbound SA that it follows.
+    followed: Option<Spi>,
     past: AggregationStats,
 }
 
@@ -57,15 +64,24 @@ struct Sending {
     sender: Sender,
     /// The SA that payloads go into.
     spi: Spi,
-    payload_len: usize,
-    fragment: bool,
+    layout: Layout,
     /// Its place among the timers.
     due: Option<Instant>,
     is_ready: bool,
 }
 
+/// What payloads of a sender are like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Layout {
+    payload_len: usize,
+    fragment: bool,
+    /// They have congestion information.
+    congestion: bool,
+}
+
 #[derive(Debug)]
 struct Incoming {
+    tunnel: ChildId,
     receiver: Receiver,
     /// Its place among the timers.
     due: Option<Instant>,
@@ -106,10 +122,12 @@ impl Aggregator {
             .with_reorder_window(policy.reorder_window)
             .with_patience(policy.patience)
             .with_selectors(selectors.clone());
-        self.incoming.insert(inbound, Incoming { receiver, due: None });
+        self.incoming.insert(inbound, Incoming { tunnel: id, receiver, due: None });
         let outgoing = self.outgoing.entry(id).or_insert_with(|| Outgoing {
             agreed: Vec::new(),
             sending: None,
+            control: None,
+            followed: None,
             past: AggregationStats::default(),
         });
         outgoing.agreed.push(Agreed { inbound, outbound, peer });
@@ -163,10 +181,18 @@ impl Aggregator {
         };
         let headers = if remote.is_ipv4() { 20 + 8 } else { 40 + 8 };
         let room = room.min(policy.size.saturating_sub(headers));
-        let payload_len = outbound.max_payload(room).max(HEADER_LEN + 1);
+        let congestion = policy.controls() || agreed.peer.congestion_control;
+        let header_len = if congestion { CONGESTION_HEADER_LEN } else { HEADER_LEN };
+        let payload_len = outbound.max_payload(room).max(header_len + 1);
         let fragment = !agreed.peer.dont_fragment;
+        let layout = Layout { payload_len, fragment, congestion };
+        if let (true, None, Pace::Constant { interval }) =
+            (congestion, &outgoing.control, policy.pace)
+        {
+            outgoing.control = Some(CongestionControl::new(now, interval));
+        }
         match &mut outgoing.sending {
-            Some(sending) if (sending.payload_len, sending.fragment) == (payload_len, fragment) => {
+            Some(sending) if sending.layout == layout => {
                 if core::mem::replace(&mut sending.spi, spi) != spi {
                     sending.sender.switch_sa();
                 }
@@ -177,12 +203,12 @@ impl Aggregator {
                 config.fragment = fragment;
                 config.queue = policy.queue;
                 config.catch_up = policy.catch_up();
+                config.congestion = congestion;
                 // `Aggregation::check` has seen to what could be wrong.
                 let sending = Sender::new(config, now).ok().map(|sender| Sending {
                     sender,
                     spi,
-                    payload_len,
-                    fragment,
+                    layout,
                     due: None,
                     is_ready: false,
                 });
@@ -192,7 +218,7 @@ impl Aggregator {
             }
         }
         self.schedule_sender(now, id);
-        Some(if fragment { policy.mtu } else { payload_len - HEADER_LEN })
+        Some(if fragment { policy.mtu } else { payload_len - header_len })
     }
 
     /// True if [`Self::fit`] has to be called, because the tunnel sends by another SA than before.
@@ -206,7 +232,7 @@ impl Aggregator {
 
     /// Whether inner packets of a tunnel go into AGGFRAG payloads, and if so whether they may be cut up.
     pub(super) fn fragments(&self, id: ChildId) -> Option<bool> {
-        self.outgoing.get(&id)?.sending.as_ref().map(|sending| sending.fragment)
+        self.outgoing.get(&id)?.sending.as_ref().map(|sending| sending.layout.fragment)
     }
 
     /// Takes an inner packet to be sent in the payloads of a tunnel.
@@ -241,9 +267,16 @@ impl Aggregator {
         outbound: &Outbound,
         datagram: &mut Vec<u8>,
     ) -> Option<usize> {
-        let sending = self.outgoing.get_mut(&id).and_then(|outgoing| outgoing.sending.as_mut());
-        let payload = sending.and_then(|sending| {
-            let (head, len) = (outbound.headroom(), sending.payload_len);
+        let outgoing = self.outgoing.get_mut(&id);
+        let payload = outgoing.and_then(|Outgoing { sending, control, .. }| {
+            let sending = sending.as_mut()?;
+            if let Some((control, policy)) = control.as_mut().zip(self.policy) {
+                control.handle_timeout(self.now);
+                let interval = policy.interval(control);
+                sending.sender.set_interval(self.now, interval);
+                sending.sender.set_congestion(control.header(self.now, interval));
+            }
+            let (head, len) = (outbound.headroom(), sending.layout.payload_len);
             datagram.resize(head + len + outbound.tailroom(len), 0);
             // The buffer is long enough for any payload.
             sending.sender.poll_payload(self.now, datagram.get_mut(head..)?).ok().flatten()
@@ -265,11 +298,16 @@ impl Aggregator {
         };
         let Some(incoming) = self.incoming.get_mut(&spi) else { return };
         let payload = packet.get(opened.payload.clone()).unwrap_or_default();
+        let id = incoming.tunnel;
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            outgoing.heard(now, spi, opened.sequence, payload, self.policy.as_ref());
+        }
         let packets = &mut self.packets;
         let deliver = &mut |packet: &[u8]| packets.push(packet);
         // What is refused is counted, and harms nothing else.
         let _ = incoming.receiver.handle_payload(now, opened.sequence, payload, deliver);
         self.schedule_receiver(spi);
+        self.schedule_sender(now, id);
     }
 
     /// Does what is due.
@@ -348,6 +386,35 @@ impl Aggregator {
                 self.timers.remove(&(before, Timer::Receive(spi)));
             }
             self.timers.extend(due.map(|due| (due, Timer::Receive(spi))));
+        }
+    }
+}
+
+impl Outgoing {
+    /// Takes what a payload of the peer says of congestion.
+    fn heard(
+        &mut self,
+        now: Instant,
+        spi: Spi,
+        sequence: u64,
+        payload: &[u8],
+        policy: Option<&Aggregation>,
+    ) {
+        let Some(control) = &mut self.control else { return };
+        if self.followed != Some(spi) {
+            let place = |spi: Spi| self.agreed.iter().position(|agreed| agreed.inbound == spi);
+            // Late packets of an SA that was replaced say nothing new.
+            if self.followed.and_then(place) > place(spi) {
+                return;
+            }
+            if self.followed.replace(spi).is_some() {
+                control.switch_sa();
+            }
+        }
+        let Ok(payload) = Payload::parse(payload) else { return };
+        control.received(now, sequence, payload.congestion.as_ref(), false);
+        if let Some((sending, policy)) = self.sending.as_mut().zip(policy) {
+            sending.sender.set_interval(now, policy.interval(control));
         }
     }
 }
