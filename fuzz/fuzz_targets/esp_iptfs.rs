@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use adit_esp::iptfs::{Receiver, Sender, SenderConfig};
+use adit_esp::iptfs::{CongestionControl, Payload, Receiver, Sender, SenderConfig};
 use adit_platform::Instant;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
@@ -42,6 +42,7 @@ fuzz_target!(|input: Input| {
     config.fragment = input.fragment;
     let mut now = Instant::from_origin(Duration::ZERO);
     let mut sender = Sender::new(config, now).expect("in range");
+    let mut control = CongestionControl::new(now, Duration::from_micros(input.window.into()));
     let mut receiver = Receiver::new().with_reorder_window(input.window.into());
     let mut network: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
     let (mut sequence, mut forged, mut number) = (0, false, 0_u32);
@@ -77,7 +78,8 @@ fuzz_target!(|input: Input| {
                     continue;
                 };
                 now = now.max(due);
-                let len = sender.poll_payload(now, &mut payload).expect("it fits").expect("it is due");
+                let len =
+                    sender.poll_payload(now, &mut payload).expect("it fits").expect("it is due");
                 if input.patience.is_none() {
                     assert_eq!(len, payload_len);
                 } else {
@@ -99,12 +101,21 @@ fuzz_target!(|input: Input| {
             Operation::Forge(ahead, bytes) => {
                 forged = true;
                 sequence += u64::from(ahead);
+                if let Ok(payload) = Payload::parse(&bytes) {
+                    control.received(now, sequence, payload.congestion.as_ref(), ahead % 8 == 1);
+                }
+                if ahead == 255 {
+                    control.switch_sa();
+                }
                 let mut deliver = |packet: &[u8]| assert!(packet.len() >= 20);
                 let _ = receiver.handle_payload(now, sequence, &bytes, &mut deliver);
             }
             Operation::Wait(millis) => {
                 now = now + Duration::from_millis(millis.into());
                 receiver.handle_timeout(now, &mut deliver);
+                control.handle_timeout(now);
+                assert!(now < control.poll_timeout() && !control.interval().is_zero());
+                let _ = control.header(now, control.interval());
                 assert!(receiver.poll_timeout().is_none_or(|deadline| now < deadline));
             }
         }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adit_ikev2::negotiate::{Aggfrag, AggfragPolicy};
 use adit_ikev2::{
     Acceptance, Admission, Ask, ChildConfig, ChildId, Deny, EapReply, Endpoint, EndpointConfig,
     Event, Identity, Installed, LocalAuth, Path, PeerConfig, RemoteAuth, SaId,
@@ -79,6 +80,7 @@ struct Side {
     endpoint: Endpoint,
     is_gateway: bool,
     deny: u8,
+    child: ChildConfig,
     asks: u8,
     rounds: BTreeMap<SaId, u8>,
     open: BTreeMap<SaId, BTreeSet<ChildId>>,
@@ -86,13 +88,14 @@ struct Side {
 }
 
 impl Side {
-    fn new(is_gateway: bool, seed: u64, deny: u8) -> Self {
+    fn new(is_gateway: bool, seed: u64, deny: u8, aggfrag: u8) -> Self {
         let config = EndpointConfig { responder: is_gateway, ..EndpointConfig::default() };
         let rng = Box::new(SeededRng::new(seed));
         Self {
             endpoint: Endpoint::new(Arc::new(config), PROVIDER, rng).unwrap(),
             is_gateway,
             deny,
+            child: child_config(aggfrag),
             asks: 0,
             rounds: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -165,7 +168,7 @@ impl Side {
                 answer!(ticket, reply);
             }
             Ask::Admit { ticket, .. } => {
-                let child = Ok(ChildConfig::remote_access());
+                let child = Ok(self.child.clone());
                 answer!(ticket, Admission { configuration: None, child });
             }
             Ask::Install { ticket, .. } => answer!(ticket, Installed),
@@ -180,12 +183,21 @@ impl Side {
     }
 }
 
+/// Without USE_AGGFRAG, or with each of its flags, required or not.
+fn child_config(aggfrag: u8) -> ChildConfig {
+    let ours = Aggfrag { dont_fragment: aggfrag & 2 != 0, congestion_control: aggfrag & 4 != 0 };
+    let policy =
+        AggfragPolicy { required: aggfrag & 8 != 0, ours, reports_congestion: aggfrag & 2 == 0 };
+    ChildConfig { aggfrag: (aggfrag & 1 != 0).then_some(policy), ..ChildConfig::remote_access() }
+}
+
 fuzz_target!(|input: &[u8]| {
     let mut input = Unstructured::new(input);
     let (Ok(seed), Ok(deny)) = (input.arbitrary::<u8>(), input.arbitrary::<u8>()) else { return };
+    let Ok(aggfrag) = input.arbitrary::<u8>() else { return };
     let mut sides = [
-        Side::new(false, u64::from(seed), deny % 16),
-        Side::new(true, u64::from(seed) + 1000, deny / 16),
+        Side::new(false, u64::from(seed), deny % 16, aggfrag % 16),
+        Side::new(true, u64::from(seed) + 1000, deny / 16, aggfrag / 16),
     ];
     let (client, gateway): (SocketAddr, SocketAddr) =
         ("10.0.0.2:500".parse().unwrap(), "10.0.0.1:500".parse().unwrap());
@@ -233,7 +245,7 @@ fuzz_target!(|input: &[u8]| {
                 let auth = if eap { LocalAuth::Eap } else { LocalAuth::SharedSecret };
                 let id = Identity::email("alice@lab.test");
                 let peer = PeerConfig {
-                    child: Some(ChildConfig::remote_access()),
+                    child: Some(child_config(aggfrag % 16)),
                     ..PeerConfig::new(id, auth, RemoteAuth::SharedSecret)
                 };
                 sides[0].endpoint.connect(now, path, Arc::new(peer)).unwrap();
@@ -259,7 +271,7 @@ fuzz_target!(|input: &[u8]| {
                         endpoint.delete_child(now, sa, child)
                     }
                     (Step::CreateChild { .. }, _) => {
-                        endpoint.create_child(now, sa, ChildConfig::remote_access())
+                        endpoint.create_child(now, sa, child_config(aggfrag / 16))
                     }
                     _ => endpoint.check_liveness(now, sa),
                 };
