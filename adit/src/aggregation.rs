@@ -35,7 +35,8 @@ pub struct Aggregation {
     pub pace: Pace,
     /// The rate is the most, and what the path bears beside others is found out (RFC 9347 section 2.4.2, RFC 5348):
     /// packets that are lost slow it down, and inner packets have no part in it. The peer has to report losses, which
-    /// one with a constant rate does. On demand it has no effect. Default: false.
+    /// one with a constant rate does. It begins with one packet in a second and doubles with each round trip, so that
+    /// the first packets take seconds. On demand it has no effect. Default: false.
     pub congestion_control: bool,
     /// Length of ESP's IP packets in bytes, 256 to 65,535, with all headers: of each at a constant rate, the most on
     /// demand. Where the path carries less, that.

@@ -135,6 +135,8 @@ impl Stack {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         self.tunnels.handle_timeout(now);
+        // A constant rate uses up SAs without a packet of the host.
+        self.replace_spent(now);
     }
 
     pub(crate) fn poll_transmit(&mut self, datagram: &mut Vec<u8>) -> Option<Path> {
