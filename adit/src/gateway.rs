@@ -195,6 +195,12 @@ impl Gateway {
         self.work(now);
     }
 
+    /// Whether it is of any use to know the path to `remote`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_tunnel_to(&self, remote: IpAddr) -> bool {
+        self.stack.tunnels.leads_to(remote)
+    }
+
     /// Takes what a router said of an ESP packet that was too long for it, for hosts that see ICMP:
     /// [`TooBigReport::parse`]. Returns whether the packet was one of ours; anything else is ignored.
     pub fn handle_too_big(&mut self, now: Instant, report: &TooBigReport) -> bool {

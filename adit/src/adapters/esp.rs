@@ -301,6 +301,11 @@ impl Tunnels {
         tunnels.iter().filter_map(|id| self.tunnels.get(id)).map(|tunnel| tunnel.mtu).min()
     }
 
+    /// True if a tunnel leads to a peer at this address.
+    pub fn leads_to(&self, remote: IpAddr) -> bool {
+        self.paths.leads_to(remote)
+    }
+
     /// The host says that the path to `remote` carries IP packets of `mtu` bytes, headers included. It is believed
     /// in both directions, down to the policy's minimum.
     pub fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {

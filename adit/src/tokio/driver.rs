@@ -330,6 +330,9 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
         };
         // The protocols repeat what gets lost, here as on the way.
         self.dropped += u64::from(sent.is_err());
+        if let Target::Peer(path) = target {
+            self.watch(path);
+        }
     }
 
     fn read_port(&mut self, index: usize) -> io::Result<()> {
@@ -421,9 +424,16 @@ impl<M: Machine, D: PacketDevice> Driver<M, D> {
         if send(&self.ports, path, contents, self.run.size).is_err() {
             self.dropped += 1;
         }
-        let now = self.clock.now();
-        if let Some(mtu) = self.paths.ask(now, path) {
-            self.machine.handle_path_mtu(now, path.remote.ip(), mtu);
+        self.watch(path);
+    }
+
+    /// Tells the machine what the kernel knows of a path that is in use; strangers have none.
+    fn watch(&mut self, path: Path) {
+        let (now, remote) = (self.clock.now(), path.remote.ip());
+        if self.machine.has_tunnel_to(remote)
+            && let Some(mtu) = self.paths.ask(now, path)
+        {
+            self.machine.handle_path_mtu(now, remote, mtu);
         }
     }
 

@@ -27,6 +27,8 @@ pub trait Machine: Send + sealed::Sealed {
     #[doc(hidden)]
     fn handle_radius(&mut self, now: Instant, socket: u16, from: SocketAddr, datagram: &[u8]);
     #[doc(hidden)]
+    fn has_tunnel_to(&self, remote: IpAddr) -> bool;
+    #[doc(hidden)]
     fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize);
     #[doc(hidden)]
     fn handle_timeout(&mut self, now: Instant);
@@ -70,6 +72,10 @@ impl Machine for Client {
     }
 
     fn handle_radius(&mut self, _: Instant, _: u16, _: SocketAddr, _: &[u8]) {}
+
+    fn has_tunnel_to(&self, remote: IpAddr) -> bool {
+        self.has_tunnel_to(remote)
+    }
 
     fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {
         self.handle_path_mtu(now, remote, mtu);
@@ -130,6 +136,10 @@ impl Machine for Gateway {
     fn handle_radius(&mut self, now: Instant, socket: u16, from: SocketAddr, datagram: &[u8]) {
         // What is discarded has no effect, and who sent it is not known.
         let _ = self.handle_radius(now, socket, from, datagram);
+    }
+
+    fn has_tunnel_to(&self, remote: IpAddr) -> bool {
+        self.has_tunnel_to(remote)
     }
 
     fn handle_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: usize) {

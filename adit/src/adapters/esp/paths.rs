@@ -73,6 +73,10 @@ impl Paths {
         }
     }
 
+    pub(super) fn leads_to(&self, remote: IpAddr) -> bool {
+        self.known.contains_key(&remote)
+    }
+
     /// The tunnels to `remote`.
     pub(super) fn tunnels(&self, remote: IpAddr) -> Vec<ChildId> {
         self.known.get(&remote).map(|known| known.tunnels.clone()).unwrap_or_default()
