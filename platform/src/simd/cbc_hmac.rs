@@ -13,9 +13,7 @@ cpufeatures::new!(wide, "aes", "ssse3", "sse4.1", "avx", "avx2", "avx512f", "avx
 cpufeatures::new!(vaes, "aes", "ssse3", "sse4.1", "avx", "avx2", "vaes");
 cpufeatures::new!(sha, "sha");
 
-/// The fewest packets that are worth it: below that, processors with instructions for SHA-256 are faster
-/// one packet after the other, and the others gain too little.
-const LEAST_WITH_SHA: usize = 7;
+/// The fewest packets that are worth it: fewer gain too little.
 const LEAST: usize = 3;
 
 /// AES-CBC with HMAC-SHA2, and the two by themselves for what is no batch.
@@ -121,26 +119,33 @@ impl Hmac {
         }
     }
 
-    /// The fewest packets that are computed side by side.
-    fn least(&self) -> usize {
-        match self {
-            Self::Sha256(_) if sha::get() => LEAST_WITH_SHA,
-            Self::Sha256(_) | Self::Sha512(_) => LEAST,
-        }
-    }
-
-    /// Computes the tags of packets and gives each packet its own. `wide` only if [`Wide::hmac`] is.
+    /// Computes the tags of packets and gives each packet its own. `forms` only as far as [`Forms::get`]
+    /// has them.
     #[expect(unsafe_code, reason = "calls into code for a processor that was asked for first")]
-    fn each(&self, wide: bool, packets: &mut [Packet<'_>], give: impl Fn(&mut Packet<'_>, &[u8])) {
-        match (self, wide) {
-            // SAFETY: an `Hmac` is made only after `narrow` found all that the narrow form needs.
-            (Self::Sha256(key), false) => unsafe { key.each(packets, give) },
-            // SAFETY: `wide` found all that the wide form needs.
-            (Self::Sha256(key), true) => unsafe { key.each_wide(packets, give) },
-            // SAFETY: as above.
-            (Self::Sha512(key), false) => unsafe { key.each(packets, give) },
-            // SAFETY: as above.
-            (Self::Sha512(key), true) => unsafe { key.each_wide(packets, give) },
+    fn each(
+        &self,
+        forms: Forms,
+        packets: &mut [Packet<'_>],
+        give: impl Fn(&mut Packet<'_>, &[u8]),
+    ) {
+        match self {
+            Self::Sha256(key) => match (forms.sha && !forms.fills_lanes(packets.len()), forms.wide)
+            {
+                // SAFETY: an `Hmac` is made only after `narrow` found all that the narrow form needs.
+                (false, false) => unsafe { key.each(packets, give) },
+                // SAFETY: `wide` found all that the wide form needs.
+                (false, true) => unsafe { key.each_wide(packets, give) },
+                // SAFETY: `narrow` and `sha` found all that this form needs.
+                (true, false) => unsafe { key.each_stream(packets, give) },
+                // SAFETY: `wide` and `sha` found all that this form needs.
+                (true, true) => unsafe { key.each_stream_wide(packets, give) },
+            },
+            Self::Sha512(key) => match forms.wide {
+                // SAFETY: an `Hmac` is made only after `narrow` found all that the narrow form needs.
+                false => unsafe { key.each(packets, give) },
+                // SAFETY: `wide` found all that the wide form needs.
+                true => unsafe { key.each_wide(packets, give) },
+            },
         }
     }
 }
@@ -150,21 +155,31 @@ struct Key<const ROUNDS: usize> {
     cbc: Cbc<ROUNDS>,
     hmac: Hmac,
     single: Single,
-    /// Which wide forms the processor has what they need for, too.
-    wide: Wide,
+    forms: Forms,
     /// Fewer packets than this go one by one.
     least: usize,
 }
 
+/// Which forms besides the narrow ones the processor has what they need for.
 #[derive(Clone, Copy)]
-struct Wide {
-    hmac: bool,
-    cbc: bool,
+struct Forms {
+    /// AVX-512: twice as many lanes, and twice as many registers.
+    wide: bool,
+    /// The instructions for SHA-256, which are faster than lanes unless most of sixteen are in use.
+    sha: bool,
+    /// Two blocks of AES in a register.
+    vaes: bool,
 }
 
-impl Wide {
+impl Forms {
     fn get() -> Self {
-        Self { hmac: wide::get(), cbc: vaes::get() }
+        Self { wide: wide::get(), sha: sha::get(), vaes: vaes::get() }
+    }
+
+    /// True if so many packets of a group are hashed in wide lanes sooner than with the instructions for
+    /// SHA-256, four by four: on Zen 4 sixteen lanes take as long as fifteen packets do so.
+    fn fills_lanes(self, packets: usize) -> bool {
+        self.wide && packets >= GROUP - 1
     }
 }
 
@@ -176,8 +191,7 @@ impl<const ROUNDS: usize> Key<ROUNDS> {
     fn new(single: Single, cipher: &[u8], hmac: Hmac) -> Self {
         // SAFETY: there is an `Hmac`, so `narrow` found all features.
         let cbc = unsafe { Cbc::new(cipher) };
-        let least = hmac.least();
-        Self { cbc, hmac, single, wide: Wide::get(), least }
+        Self { cbc, hmac, single, forms: Forms::get(), least: LEAST }
     }
 }
 
@@ -190,7 +204,7 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
         for group in packets.chunks_mut(GROUP) {
             // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
             unsafe { self.cbc.encrypt(group) };
-            self.hmac.each(self.wide.hmac, group, |packet, tag| packet.set_tag(tag));
+            self.hmac.each(self.forms, group, |packet, tag| packet.set_tag(tag));
         }
     }
 
@@ -200,11 +214,11 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
             return self.single.open(packets);
         }
         for group in packets.chunks_mut(GROUP) {
-            self.hmac.each(self.wide.hmac, group, |packet, tag| {
+            self.hmac.each(self.forms, group, |packet, tag| {
                 packet.check_tag(tag);
             });
             for packet in group.iter_mut().filter(|packet| packet.is_authentic()) {
-                if self.wide.cbc {
+                if self.forms.vaes {
                     // SAFETY: `vaes` found all that the wide form needs.
                     unsafe { self.cbc.decrypt_wide(packet) }
                 } else {
@@ -230,7 +244,7 @@ mod tests {
 
     /// Seals and opens groups of every size and mixed lengths by one form whatever the processor would
     /// choose, against one packet after the other.
-    fn compare<const ROUNDS: usize>(mac: MacAlgorithm, wide: Wide) {
+    fn compare<const ROUNDS: usize>(mac: MacAlgorithm, forms: Forms) {
         let cipher_key: Vec<u8> = (0..4 * (ROUNDS as u8 - 6)).map(|i| i.wrapping_mul(29)).collect();
         let cipher =
             ring::PROVIDER.ciphers.iter().find(|c| c.algorithm().key_len() == cipher_key.len());
@@ -241,7 +255,7 @@ mod tests {
             Single::new((*cipher.unwrap(), &cipher_key), (mac, &mac_key)).unwrap()
         };
         let hmac = Hmac::new(mac, &mac_key).unwrap();
-        let ours = Key::<ROUNDS> { wide, least: 1, ..Key::new(single(), &cipher_key, hmac) };
+        let ours = Key::<ROUNDS> { forms, least: 1, ..Key::new(single(), &cipher_key, hmac) };
         let theirs = single();
         for count in 1..=34 {
             for base in 0..9 {
@@ -281,12 +295,12 @@ mod tests {
         bufs.iter_mut().map(|buf| Packet::new(buf, HEADER, tag_len, trailing).unwrap()).collect()
     }
 
-    fn compare_all(wide: Wide) {
+    fn compare_all(forms: Forms) {
         use MacAlgorithm::{HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256};
         for mac in [HmacSha2_256_128, HmacSha2_384_192, HmacSha2_512_256] {
-            compare::<10>(mac, wide);
-            compare::<12>(mac, wide);
-            compare::<14>(mac, wide);
+            compare::<10>(mac, forms);
+            compare::<12>(mac, forms);
+            compare::<14>(mac, forms);
         }
     }
 
@@ -295,7 +309,7 @@ mod tests {
         if !narrow::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX2");
         }
-        compare_all(Wide { hmac: false, cbc: false });
+        compare_all(Forms { wide: false, sha: false, vaes: false });
     }
 
     #[test]
@@ -303,7 +317,25 @@ mod tests {
         if !wide::get() {
             return std::println!("SKIP: needs a processor with AES-NI and AVX-512 (F, BW, VL)");
         }
-        compare_all(Wide { hmac: true, cbc: false });
+        compare_all(Forms { wide: true, sha: false, vaes: false });
+    }
+
+    #[test]
+    fn streams_give_what_one_packet_gives() {
+        if !narrow::get() || !sha::get() {
+            return std::println!("SKIP: needs a processor with AES-NI, AVX2 and SHA-NI");
+        }
+        compare_all(Forms { wide: false, sha: true, vaes: false });
+    }
+
+    #[test]
+    fn streams_in_more_registers_give_what_one_packet_gives() {
+        if !wide::get() || !sha::get() {
+            return std::println!(
+                "SKIP: needs a processor with AES-NI, SHA-NI and AVX-512 (F, BW, VL)"
+            );
+        }
+        compare_all(Forms { wide: true, sha: true, vaes: false });
     }
 
     #[test]
@@ -311,7 +343,7 @@ mod tests {
         if !vaes::get() {
             return std::println!("SKIP: needs a processor with VAES");
         }
-        compare_all(Wide { hmac: false, cbc: true });
+        compare_all(Forms { wide: false, sha: false, vaes: true });
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::lanes::Messages;
-use super::{sha256, sha512};
+use super::{sha256, sha256_streams, sha512};
 use crate::cipher_mac::Packet;
 
-/// A key of HMAC with one hash, for both widths of register.
+/// A key of HMAC with one hash.
 macro_rules! hmac {
     ($(#[$doc:meta])* $name:ident, $hash:ident, $word:ty) => {
         $(#[$doc])*
@@ -32,33 +32,24 @@ macro_rules! hmac {
                 });
                 Self { states, digest }
             }
+        }
+    };
+}
 
-            /// Computes the tags of packets and gives each packet its own.
-            #[target_feature(enable = "ssse3,sse4.1,avx,avx2")]
-            pub(in super::super) fn each(
+/// A form of HMAC for so many packets side by side.
+macro_rules! each {
+    ($(#[$doc:meta])* $key:ident, $name:ident, $lanes:path, $hmac:path, $features:literal) => {
+        impl $key {
+            $(#[$doc])*
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn $name(
                 &self,
                 packets: &mut [Packet<'_>],
                 give: impl Fn(&mut Packet<'_>, &[u8]),
             ) {
-                for group in packets.chunks_mut($hash::avx2::LANES) {
+                for group in packets.chunks_mut($lanes) {
                     let messages = Messages::covered_by(group);
-                    let tags = $hash::avx2::hmac(&self.states, self.digest, &messages);
-                    for (packet, tag) in group.iter_mut().zip(&tags) {
-                        give(packet, tag);
-                    }
-                }
-            }
-
-            /// The same with twice as many side by side.
-            #[target_feature(enable = "ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl")]
-            pub(in super::super) fn each_wide(
-                &self,
-                packets: &mut [Packet<'_>],
-                give: impl Fn(&mut Packet<'_>, &[u8]),
-            ) {
-                for group in packets.chunks_mut($hash::avx512::LANES) {
-                    let messages = Messages::covered_by(group);
-                    let tags = $hash::avx512::hmac(&self.states, self.digest, &messages);
+                    let tags = $hmac(&self.states, self.digest, &messages);
                     for (packet, tag) in group.iter_mut().zip(&tags) {
                         give(packet, tag);
                     }
@@ -69,11 +60,11 @@ macro_rules! hmac {
 }
 
 hmac!(
-    /// A key of HMAC-SHA-256: 8 packets side by side, 16 with AVX-512.
+    /// A key of HMAC-SHA-256.
     HmacSha256, sha256, u32
 );
 hmac!(
-    /// A key of HMAC-SHA-512 or -384: 4 packets side by side, 8 with AVX-512.
+    /// A key of HMAC-SHA-512 or -384.
     HmacSha512, sha512, u64
 );
 
@@ -98,3 +89,34 @@ impl HmacSha512 {
         Self::prepare(key, &sha512::INITIAL_384, 6)
     }
 }
+
+each!(
+    /// Computes the tags of packets, 8 side by side, and gives each packet its own.
+    HmacSha256, each, sha256::avx2::LANES, sha256::avx2::hmac,
+    "ssse3,sse4.1,avx,avx2"
+);
+each!(
+    /// The same, 16 side by side.
+    HmacSha256, each_wide, sha256::avx512::LANES, sha256::avx512::hmac,
+    "ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl"
+);
+each!(
+    /// The same, 4 side by side, with the instructions for SHA-256.
+    HmacSha256, each_stream, sha256_streams::LANES, sha256_streams::narrow::hmac,
+    "sha,ssse3,sse4.1,avx,avx2"
+);
+each!(
+    /// The same where there are twice as many registers, so that all four messages fit.
+    HmacSha256, each_stream_wide, sha256_streams::LANES, sha256_streams::wide::hmac,
+    "sha,ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl"
+);
+each!(
+    /// Computes the tags of packets, 4 side by side, and gives each packet its own.
+    HmacSha512, each, sha512::avx2::LANES, sha512::avx2::hmac,
+    "ssse3,sse4.1,avx,avx2"
+);
+each!(
+    /// The same, 8 side by side.
+    HmacSha512, each_wide, sha512::avx512::LANES, sha512::avx512::hmac,
+    "ssse3,sse4.1,avx,avx2,avx512f,avx512bw,avx512vl"
+);

@@ -20,6 +20,7 @@ mod gmac;
 mod hmac;
 mod lanes;
 mod sha256;
+mod sha256_streams;
 mod sha512;
 mod wide;
 

@@ -21,7 +21,7 @@ pub(super) const INITIAL: [u32; 8] = [
 ];
 
 /// The constants of the rounds: FIPS 180-4 section 4.2.2.
-const ROUND: [[u32; 16]; 4] = [
+pub(super) const ROUND: [[u32; 16]; 4] = [
     [
         0x428a_2f98,
         0x7137_4491,
