@@ -6,7 +6,8 @@
 //!   may be depends on the processor: 576 bytes, 768 with VAES, and with VAES and AVX-512 up to 65,536, which
 //!   is every packet. A longer one goes to ring. Keys of 192 bits and tags shorter than 16 bytes, which ring does
 //!   not have, are taken up to 65,536 bytes on every processor, and by RustCrypto beyond. Sealing out of place
-//!   ([`AeadKey::seal_to`](crate::aead::AeadKey::seal_to)) reads the text once and writes it once.
+//!   ([`AeadKey::seal_to`](crate::aead::AeadKey::seal_to)) reads a text of more than 512 bytes
+//!   once and writes it once; a shorter one is faster copied.
 //! - **AES-GMAC**, for packets of every length.
 //! - **AES-CBC with HMAC-SHA2 for batches** ([`cipher_mac`](crate::cipher_mac)): with HMAC-SHA2-256,
 //!   16 packets at a time with AVX-512, fewer with the instructions for SHA-256, 4 at a time, and 8 with

@@ -89,7 +89,10 @@ macro_rules! form {
         }
 
         /// What is left behind the last pass, which takes `N` registers; then the lengths and the mask.
-        #[inline]
+        ///
+        /// Each a function of its own: in one, the compiler would load the round keys ahead of them all, and run
+        /// out of registers.
+        #[inline(never)]
         #[target_feature(enable = $features)]
         fn tail<const ROUNDS: usize, const SEAL: bool, const N: usize>(
             gcm: &Gcm<ROUNDS>,
