@@ -144,11 +144,13 @@ impl Window {
     /// Records that a packet with this number was authenticated. Numbers before the window are ignored.
     #[inline]
     pub fn commit(&mut self, sequence: u64) {
-        if sequence.wrapping_sub(self.top) == 1 {
-            // In order: the one bit that an advance would clear is the one that is set below.
-            self.top = sequence;
-        } else if sequence > self.top {
-            self.advance(sequence);
+        if sequence > self.top {
+            if sequence - self.top == 1 {
+                // In order: the one bit that an advance would clear is the one that is set below.
+                self.top = sequence;
+            } else {
+                self.advance(sequence);
+            }
         } else if self.top - sequence > self.depth {
             return;
         }
@@ -482,6 +484,9 @@ mod tests {
             assert_eq!(window.check(u64::MAX - 1), Ok(()));
             assert_eq!(window.extend(u32::MAX), Some(u64::MAX));
             assert_eq!(window.extend(5), None, "there is no number after the last");
+            window.commit(0);
+            assert_eq!(window.top(), u64::MAX, "0 does not come after it either");
+            assert_eq!(window.check(u64::MAX), Err(Replay::Repeated));
         }
     }
 
