@@ -3,7 +3,7 @@
 //! - **AES-GCM.** ring prepares every packet as if it were long; at 64 bytes that costs three times what
 //!   the processor needs. Here a packet is sealed and opened in registers, with the key schedule and the powers
 //!   of the hash key kept in the key, which makes one of about a kilobyte beside ring's own. How long a text
-//!   may be depends on the processor: 576 bytes, 768 with VAES, and with VAES and AVX-512 up to 65,536, which
+//!   may be depends on the processor: 576 bytes, 2048 with VAES, and with VAES and AVX-512 up to 65,536, which
 //!   is every packet. A longer one goes to ring. Keys of 192 bits and tags shorter than 16 bytes, which ring does
 //!   not have, are taken up to 65,536 bytes on every processor, and by RustCrypto beyond. Sealing out of place
 //!   ([`AeadKey::seal_to`](crate::aead::AeadKey::seal_to)) reads a text of more than 512 bytes
@@ -15,8 +15,8 @@
 //!
 //! Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!
-//! What the processor has is asked at run time. On x86-64, GCM and GMAC need AES-NI, PCLMULQDQ and AVX. GCM
-//! takes two blocks in a register with VAES and VPCLMULQDQ, and four with AVX-512 (F, BW and VL) as well;
+//! What the processor has is asked at run time. On x86-64, GCM and GMAC need AES-NI, PCLMULQDQ and AVX. They
+//! take two blocks in a register with VAES and VPCLMULQDQ, and four with AVX-512 (F, BW and VL) as well;
 //! batches need AES-NI and AVX2. On AArch64, GCM and GMAC need AES and PMULL, and there are no batches.
 //! Elsewhere [`PROVIDER`] does what [`ring::PROVIDER`] does. Results are the same to the byte in any case. The
 //! text of a forged packet that was taken here is overwritten with zeros.

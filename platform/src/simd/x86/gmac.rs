@@ -1,9 +1,10 @@
 //! AES-GMAC with AES-NI and PCLMULQDQ, for packets of any length: RFC 4543.
 //!
 //! The text is associated data, too, and follows upon it without padding between. GHASH is the one of
-//! the module above; there is one block of AES in a packet.
+//! the module above; there is one block of AES in a packet. Of the text this form takes one block per
+//! register, those of [`wide`](super::wide) two and four.
 
-use core::arch::x86_64::{_mm_set_epi64x, _mm_setzero_si128, _mm_xor_si128};
+use core::arch::x86_64::{__m128i, _mm_set_epi64x, _mm_setzero_si128, _mm_xor_si128};
 
 use super::{
     BLOCK, Gcm, NONCE_LEN, POWERS, Product, counters, load, load_partial, reverse, to_bits,
@@ -23,22 +24,15 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
     /// number.
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
     pub(in super::super) fn gmac(&self, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &[u8]) -> u128 {
-        let [mask] = self.aes.encrypt(counters::<1>(load_partial(nonce), 1));
-        let lengths = _mm_set_epi64x((aad.len() + text.len()) as i64 * 8, 0);
+        let GmacPacket { mask, lengths } = self.gmac_packet(nonce, aad, text);
         let mut head = [0; MAX_GMAC_AAD];
-        let (head_blocks, text) = join(&mut head, aad, text);
-        let head = &head.as_chunks().0[..head_blocks];
-
-        let mut product = Product::zero();
+        let (head, text) = fill_up(&mut head, aad, text);
         let (passes, rest) = text.as_chunks::<{ STRIDE * BLOCK }>();
         let (blocks, partial) = rest.as_chunks::<BLOCK>();
         // The last pass has the blocks that are left, and the lengths.
         let last = blocks.len() + usize::from(!partial.is_empty()) + 1;
         let behind_head = if passes.is_empty() { last } else { STRIDE };
-        for (index, block) in head.iter().enumerate() {
-            let power = behind_head + head_blocks - index;
-            product.add(reverse(load(block)), self.power(power));
-        }
+        let mut product = self.gmac_head(head, behind_head);
         let mut hash = _mm_setzero_si128();
         for pass in passes {
             for (index, block) in pass.as_chunks::<BLOCK>().0.iter().enumerate() {
@@ -64,16 +58,52 @@ impl<const ROUNDS: usize> Gcm<ROUNDS> {
         product.add(_mm_xor_si128(lengths, hash), self.power(1));
         to_bits(_mm_xor_si128(reverse(product.reduce()), mask))
     }
+
+    /// What ends the tag over `aad` and `text`.
+    #[inline]
+    #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
+    pub(super) fn gmac_packet(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &[u8],
+    ) -> GmacPacket {
+        let [mask] = self.aes.encrypt(counters::<1>(load_partial(nonce), 1));
+        GmacPacket { mask, lengths: _mm_set_epi64x((aad.len() + text.len()) as i64 * 8, 0) }
+    }
+
+    /// The sum that begins with `head`, behind which follow `behind` blocks that it is to be reduced with.
+    #[inline]
+    #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1,avx")]
+    pub(super) fn gmac_head(&self, head: &[[u8; BLOCK]], behind: usize) -> Product {
+        let mut product = Product::zero();
+        for (index, block) in head.iter().enumerate() {
+            product.add(reverse(load(block)), self.power(behind + head.len() - index));
+        }
+        product
+    }
 }
 
-/// Puts `aad` into `head`, and as much of `text` as fills its last block. Returns how many blocks that are,
+/// What one packet brings besides its associated data and text.
+pub(super) struct GmacPacket {
+    /// What GHASH is encrypted with.
+    pub(super) mask: __m128i,
+    /// The block of lengths that GHASH ends with, byte-reversed.
+    pub(super) lengths: __m128i,
+}
+
+/// Puts `aad` into `head`, and as much of `text` as fills its last block. Returns the blocks that these are,
 /// and the rest of `text`.
 #[inline]
-fn join<'a>(head: &mut [u8; MAX_GMAC_AAD], aad: &[u8], text: &'a [u8]) -> (usize, &'a [u8]) {
+pub(super) fn fill_up<'a, 'b>(
+    head: &'a mut [u8; MAX_GMAC_AAD],
+    aad: &[u8],
+    text: &'b [u8],
+) -> (&'a [[u8; BLOCK]], &'b [u8]) {
     let aad = &aad[..aad.len().min(MAX_GMAC_AAD)];
     let room = aad.len().wrapping_neg() % BLOCK;
     let (filling, text) = text.split_at(room.min(text.len()));
     head[..aad.len()].copy_from_slice(aad);
     head[aad.len()..aad.len() + filling.len()].copy_from_slice(filling);
-    (aad.len().div_ceil(BLOCK), text)
+    (&head.as_chunks().0[..aad.len().div_ceil(BLOCK)], text)
 }

@@ -1,8 +1,8 @@
 //! The same with VAES and VPCLMULQDQ: two blocks in each register, or four with AVX-512.
 //!
 //! Both forms are one text, for the registers and instructions that [`ymm`] and [`zmm`] name. A pass takes
-//! [`STRIDE`] blocks. While AES makes the key stream of one, GHASH takes up the ciphertext of the one before,
-//! which keeps both units busy.
+//! [`STRIDE`] blocks. In AES-GCM, while AES makes the key stream of one, GHASH takes up the ciphertext of the
+//! one before, which keeps both units busy.
 
 /// Blocks in a pass.
 pub(super) const STRIDE: usize = 16;
@@ -21,9 +21,10 @@ macro_rules! form {
 
         use super::STRIDE;
         use crate::simd::source::{InPlace, Source};
+        use crate::simd::x86::gmac::{GmacPacket, MAX_GMAC_AAD, fill_up};
         use crate::simd::x86::{
-            BLOCK, Gcm, NONCE_LEN, POWERS, Packet, Product, byte_order, counters, load, reverse,
-            to_bits, xor_block, xor_partial,
+            BLOCK, Gcm, NONCE_LEN, POWERS, Packet, Product, byte_order, counters, load,
+            load_partial, reverse, to_bits, xor_block, xor_partial,
         };
 
         /// Registers in a pass.
@@ -55,6 +56,40 @@ macro_rules! form {
         ) -> u128 {
             let packet = Packet::new(nonce, aad, text);
             to_bits(run::<ROUNDS, false>(gcm, &packet, &mut InPlace, text))
+        }
+
+        /// As [`Gcm::gmac`].
+        #[target_feature(enable = $features)]
+        pub(in crate::simd) fn gmac<const ROUNDS: usize>(
+            gcm: &Gcm<ROUNDS>,
+            nonce: &[u8; NONCE_LEN],
+            aad: &[u8],
+            text: &[u8],
+        ) -> u128 {
+            let GmacPacket { mask, lengths } = gcm.gmac_packet(nonce, aad, text);
+            let mut head = [0; MAX_GMAC_AAD];
+            let (head, text) = fill_up(&mut head, aad, text);
+            let mut hash = gcm.gmac_head(head, 0).reduce();
+            let (passes, rest) = text.as_chunks::<{ STRIDE * BLOCK }>();
+            for pass in passes {
+                hash = hash_pass(gcm, hash, load_pass(pass));
+            }
+            let mut power = rest.len().div_ceil(BLOCK) + 1;
+            let (whole, last) = rest.as_chunks();
+            let mut product = WideProduct::zero();
+            let mut hash = widen(hash);
+            for piece in whole {
+                product.add(xor(reverse_wide(load_wide(piece)), hash), powers(gcm, power));
+                hash = zero();
+                power -= LANES;
+            }
+            if !last.is_empty() {
+                product.add(xor(reverse_wide(load_last(last)), hash), powers(gcm, power));
+                hash = zero();
+            }
+            let mut product = product.narrow();
+            product.add(_mm_xor_si128(lengths, first(hash)), gcm.power(1));
+            to_bits(_mm_xor_si128(reverse(product.reduce()), mask))
         }
 
         /// Encrypts or decrypts, and returns the tag of the ciphertext.
@@ -316,6 +351,33 @@ macro_rules! form {
             let mut lanes = [_mm_setzero_si128(); LANES];
             for (lane, block) in lanes.iter_mut().zip(piece.as_chunks().0) {
                 *lane = load(block);
+            }
+            join(lanes)
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn load_pass(pass: &[u8; STRIDE * BLOCK]) -> [Register; REGISTERS] {
+            let mut registers = [zero(); REGISTERS];
+            for (register, piece) in registers.iter_mut().zip(pass.as_chunks().0) {
+                *register = load_wide(piece);
+            }
+            registers
+        }
+
+        /// Fewer bytes than a register holds, padded with zeros.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn load_last(bytes: &[u8]) -> Register {
+            let mut lanes = [_mm_setzero_si128(); LANES];
+            let (blocks, rest) = bytes.as_chunks();
+            let partial = load_partial(rest);
+            for (index, lane) in lanes.iter_mut().enumerate() {
+                *lane = match blocks.get(index) {
+                    Some(block) => load(block),
+                    None if index == blocks.len() => partial,
+                    None => *lane,
+                };
             }
             join(lanes)
         }
