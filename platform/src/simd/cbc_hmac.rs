@@ -129,8 +129,7 @@ impl Hmac {
         give: impl Fn(&mut Packet<'_>, &[u8]),
     ) {
         match self {
-            Self::Sha256(key) => match (forms.sha && !forms.fills_lanes(packets.len()), forms.wide)
-            {
+            Self::Sha256(key) => match (forms.sha, forms.wide) {
                 // SAFETY: an `Hmac` is made only after `narrow` found all that the narrow form needs.
                 (false, false) => unsafe { key.each(packets, give) },
                 // SAFETY: `wide` found all that the wide form needs.
@@ -165,7 +164,7 @@ struct Key<const ROUNDS: usize> {
 struct Forms {
     /// AVX-512: twice as many lanes, and twice as many registers.
     wide: bool,
-    /// The instructions for SHA-256, which are faster than lanes unless most of sixteen are in use.
+    /// The instructions for SHA-256, which are faster than lanes of either width.
     sha: bool,
     /// Two blocks of AES in a register.
     vaes: bool,
@@ -174,12 +173,6 @@ struct Forms {
 impl Forms {
     fn get() -> Self {
         Self { wide: wide::get(), sha: sha::get(), vaes: vaes::get() }
-    }
-
-    /// True if so many packets of a group are hashed in wide lanes sooner than with the instructions for
-    /// SHA-256, four by four: on Zen 4 sixteen lanes take as long as fifteen packets do so.
-    fn fills_lanes(self, packets: usize) -> bool {
-        self.wide && packets >= GROUP - 1
     }
 }
 

@@ -9,9 +9,9 @@
 //!   ([`AeadKey::seal_to`](crate::aead::AeadKey::seal_to)) reads a text of more than 512 bytes
 //!   once and writes it once; a shorter one is faster copied.
 //! - **AES-GMAC**, for packets of every length.
-//! - **AES-CBC with HMAC-SHA2 for batches** ([`cipher_mac`](crate::cipher_mac)): with HMAC-SHA2-256,
-//!   16 packets at a time with AVX-512, fewer with the instructions for SHA-256, 4 at a time, and 8 with
-//!   AVX2; with HMAC-SHA2-384 and -512, 4 with AVX2 and 8 with AVX-512.
+//! - **AES-CBC with HMAC-SHA2 for batches** ([`cipher_mac`](crate::cipher_mac)): with HMAC-SHA2-256, 4 packets
+//!   at a time with the instructions for SHA-256, and without those 16 with AVX-512 and 8 with AVX2; with
+//!   HMAC-SHA2-384 and -512, 8 with AVX-512 and 4 with AVX2.
 //!
 //! Everything else of [`PROVIDER`] is ring's, and so are the notes in [`crate::ring`].
 //!

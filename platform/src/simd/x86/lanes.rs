@@ -221,6 +221,13 @@ impl<'a, const LANES: usize, const BLOCK: usize> Messages<'a, LANES, BLOCK> {
         (counted.min().unwrap_or(0), most)
     }
 
+    /// As many blocks of each message as all of them have without padding.
+    #[inline(always)]
+    pub(super) fn whole_of_all(&self) -> [&'a [[u8; BLOCK]]; LANES] {
+        let common = self.whole.iter().map(|whole| whole.len()).min().unwrap_or(0);
+        self.whole.map(|whole| &whole[..common])
+    }
+
     /// The block of each message at `step`; behind the last one, anything.
     #[inline(always)]
     pub(super) fn blocks(&self, step: usize) -> [&[u8; BLOCK]; LANES] {
