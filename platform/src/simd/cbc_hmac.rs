@@ -211,12 +211,13 @@ impl<const ROUNDS: usize> CipherMacKey for Key<ROUNDS> {
                 packet.check_tag(tag);
             });
             for packet in group.iter_mut().filter(|packet| packet.is_authentic()) {
-                if self.forms.vaes {
+                match (self.forms.vaes, self.forms.wide) {
+                    // SAFETY: `vaes` and `wide` found all that this form needs.
+                    (true, true) => unsafe { self.cbc.decrypt_widest(packet) },
                     // SAFETY: `vaes` found all that the wide form needs.
-                    unsafe { self.cbc.decrypt_wide(packet) }
-                } else {
+                    (true, false) => unsafe { self.cbc.decrypt_wide(packet) },
                     // SAFETY: a `Key` is made only after `narrow` found all that the narrow form needs.
-                    unsafe { self.cbc.decrypt(packet) }
+                    (false, _) => unsafe { self.cbc.decrypt(packet) },
                 }
             }
         }
@@ -337,6 +338,14 @@ mod tests {
             return std::println!("SKIP: needs a processor with VAES");
         }
         compare_all(Forms { wide: false, sha: false, vaes: true });
+    }
+
+    #[test]
+    fn pairs_of_blocks_in_more_registers_give_what_one_packet_gives() {
+        if !vaes::get() || !wide::get() {
+            return std::println!("SKIP: needs a processor with VAES and AVX-512 (F, BW, VL)");
+        }
+        compare_all(Forms { wide: true, sha: false, vaes: true });
     }
 
     #[test]

@@ -47,28 +47,6 @@ impl<const ROUNDS: usize> Cbc<ROUNDS> {
         self.decrypt_blocks(load(iv), text);
     }
 
-    /// The same with two blocks in a register.
-    #[target_feature(enable = "aes,sse4.1,avx,avx2,vaes")]
-    pub(in super::super) fn decrypt_wide(&self, packet: &mut Packet<'_>) {
-        let (iv, text) = packet.iv_and_text();
-        let mut before = load(iv);
-        let (pairs, rest) = text.as_chunks_mut();
-        let (groups, pairs) = pairs.as_chunks_mut::<STRIDE>();
-        for group in groups {
-            before = self.decrypt_pairs(before, group);
-        }
-        let (groups, pairs) = pairs.as_chunks_mut::<{ STRIDE / 2 }>();
-        for group in groups {
-            before = self.decrypt_pairs(before, group);
-        }
-        for pair in pairs {
-            before = self.decrypt_pairs(before, core::array::from_mut(pair));
-        }
-        for block in rest {
-            before = self.decrypt_some(before, core::array::from_mut(block));
-        }
-    }
-
     /// CBC of up to [`STRIDE`] packets, a block of each in every step.
     #[inline]
     #[target_feature(enable = "aes,sse4.1,avx")]
@@ -132,42 +110,81 @@ impl<const ROUNDS: usize> Cbc<ROUNDS> {
         }
         before
     }
+}
 
-    #[inline]
-    #[target_feature(enable = "aes,sse4.1,avx,avx2,vaes")]
-    fn decrypt_pairs<const N: usize>(
-        &self,
-        before: __m128i,
-        pairs: &mut [[[u8; BLOCK]; 2]; N],
-    ) -> __m128i {
-        let mut blocks = [_mm256_setzero_si256(); N];
-        let key = _mm256_broadcastsi128_si256(self.decryption.keys[0]);
-        for (block, [low, high]) in blocks.iter_mut().zip(pairs.iter()) {
-            *block = _mm256_xor_si256(_mm256_set_m128i(load(high), load(low)), key);
-        }
-        for key in &self.decryption.keys[1..ROUNDS] {
-            let key = _mm256_broadcastsi128_si256(*key);
-            for block in &mut blocks {
-                *block = _mm256_aesdec_epi128(*block, key);
+/// Decryption with two blocks in a register, for one set of registers: what is compiled for fewer is not taken
+/// over where there are more.
+macro_rules! pairs {
+    ($(#[$doc:meta])* $decrypt:ident, $pairs:ident, $features:literal) => {
+        impl<const ROUNDS: usize> Cbc<ROUNDS> {
+            $(#[$doc])*
+            #[target_feature(enable = $features)]
+            pub(in super::super) fn $decrypt(&self, packet: &mut Packet<'_>) {
+                let (iv, text) = packet.iv_and_text();
+                let mut before = load(iv);
+                let (pairs, rest) = text.as_chunks_mut();
+                let (groups, pairs) = pairs.as_chunks_mut::<STRIDE>();
+                for group in groups {
+                    before = self.$pairs(before, group);
+                }
+                let (groups, pairs) = pairs.as_chunks_mut::<{ STRIDE / 2 }>();
+                for group in groups {
+                    before = self.$pairs(before, group);
+                }
+                for pair in pairs {
+                    before = self.$pairs(before, core::array::from_mut(pair));
+                }
+                for block in rest {
+                    before = self.decrypt_some(before, core::array::from_mut(block));
+                }
+            }
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn $pairs<const N: usize>(
+                &self,
+                before: __m128i,
+                pairs: &mut [[[u8; BLOCK]; 2]; N],
+            ) -> __m128i {
+                let mut blocks = [_mm256_setzero_si256(); N];
+                let key = _mm256_broadcastsi128_si256(self.decryption.keys[0]);
+                for (block, [low, high]) in blocks.iter_mut().zip(pairs.iter()) {
+                    *block = _mm256_xor_si256(_mm256_set_m128i(load(high), load(low)), key);
+                }
+                for key in &self.decryption.keys[1..ROUNDS] {
+                    let key = _mm256_broadcastsi128_si256(*key);
+                    for block in &mut blocks {
+                        *block = _mm256_aesdec_epi128(*block, key);
+                    }
+                }
+                let key = _mm256_broadcastsi128_si256(self.decryption.keys[ROUNDS]);
+                for block in &mut blocks {
+                    *block = _mm256_aesdeclast_epi128(*block, key);
+                }
+                let last = load(&pairs[N - 1][1]);
+                // Backwards, so that what a pair is chained to has not been overwritten.
+                for index in (0..N).rev() {
+                    let chained_to = match index {
+                        0 => before,
+                        _ => load(&pairs[index - 1][1]),
+                    };
+                    let [low, high] = &mut pairs[index];
+                    let chain = _mm256_set_m128i(load(low), chained_to);
+                    let opened = _mm256_xor_si256(blocks[index], chain);
+                    *low = store(_mm256_castsi256_si128(opened));
+                    *high = store(_mm256_extracti128_si256::<1>(opened));
+                }
+                last
             }
         }
-        let key = _mm256_broadcastsi128_si256(self.decryption.keys[ROUNDS]);
-        for block in &mut blocks {
-            *block = _mm256_aesdeclast_epi128(*block, key);
-        }
-        let last = load(&pairs[N - 1][1]);
-        // Backwards, so that what a pair is chained to has not been overwritten.
-        for index in (0..N).rev() {
-            let chained_to = match index {
-                0 => before,
-                _ => load(&pairs[index - 1][1]),
-            };
-            let [low, high] = &mut pairs[index];
-            let chain = _mm256_set_m128i(load(low), chained_to);
-            let opened = _mm256_xor_si256(blocks[index], chain);
-            *low = store(_mm256_castsi256_si128(opened));
-            *high = store(_mm256_extracti128_si256::<1>(opened));
-        }
-        last
-    }
+    };
 }
+
+pairs!(
+    /// [`decrypt`](Self::decrypt) with two blocks in a register.
+    decrypt_wide, decrypt_pairs, "aes,sse4.1,avx,avx2,vaes"
+);
+pairs!(
+    /// The same with the registers of AVX-512, which hold all round keys beside the blocks.
+    decrypt_widest, decrypt_pairs_widest, "aes,sse4.1,avx,avx2,vaes,avx512f,avx512bw,avx512vl"
+);
