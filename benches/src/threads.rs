@@ -27,7 +27,7 @@ pub enum Common {
     /// Nothing: each has an SA of its own.
     Nothing,
     /// Nothing, and neither has an SA: they open the same packets with the bare AEAD. What this shows is the
-    /// machine's, whose cores may have less than two of everything; no other row can be below it.
+    /// machine's, whose cores may have less than two of everything, at the moment at which it is measured.
     Machine,
 }
 
